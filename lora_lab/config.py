@@ -1,0 +1,129 @@
+"""What can be set, once: the fields below make the page's widgets, the command line's flags and
+the docs, and a run's config.json is made of them.
+
+A field's label and its line of help live in the table of words under `setting.<name>.label` and
+`setting.<name>.help`; its range, choices and group stand here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lora_lab.errors import LabError
+
+
+def home() -> Path:
+    """The folder that holds runs, models and uploads: $LORA_LAB_HOME, else ~/.lora-lab."""
+    return Path(os.environ.get("LORA_LAB_HOME") or Path.home() / ".lora-lab").absolute()
+
+
+def assets() -> Path:
+    """What ships in the box: the tiny model, the sample datasets."""
+    return Path(__file__).parent.parent / "assets"
+
+
+def _set(
+    default: Any,
+    group: str,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    return field(
+        default=default, metadata={"group": group, "low": low, "high": high, "choices": choices}
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a person sets for one run. Units: tokens, rows, steps; rates are unitless."""
+
+    # What is trained: a catalogue name, a Hub id (owner/name), a folder or a .gguf file.
+    model: str = _set("smollm2-135m-instruct", "model")
+
+    # On what: a sample's name or a file; which columns; what part is held out for the loss.
+    data: str = _set("", "data")
+    shape: str = _set("auto", "data", choices=("auto", "text", "prompt", "chat"))
+    text_column: str = _set("", "data")
+    prompt_column: str = _set("", "data")
+    response_column: str = _set("", "data")
+    messages_column: str = _set("", "data")
+    heldout_share: float = _set(0.1, "data", 0.01, 0.5)
+
+    # The adapter: W0 x + (alpha / rank) B A x on the target matrices.
+    rank: int = _set(8, "adapter", 1, 256)
+    alpha: float = _set(16.0, "adapter", 0.1, 1024)
+    targets: str = _set("attention-qv", "adapter")
+    dropout: float = _set(0.0, "adapter", 0, 0.9)
+
+    # The training loop.
+    steps: int = _set(100, "training", 1, 100_000)
+    learning_rate: float = _set(2e-3, "training", 1e-7, 1)
+    batch_size: int = _set(8, "training", 1, 512)
+    accumulation: int = _set(1, "training", 1, 256)
+    max_length: int = _set(256, "training", 8, 8192)
+    warmup_share: float = _set(0.05, "training", 0, 0.5)
+    clip: float = _set(1.0, "training", 0.01, 1000)
+    weight_decay: float = _set(0.0, "training", 0, 1)
+    patience: int = _set(0, "training", 0, 1000)
+    seed: int = _set(0, "training", 0, 2**31 - 1)
+
+    # What is watched while it trains.
+    evaluate_every: int = _set(20, "watching", 1, 100_000)
+    sample_every: int = _set(25, "watching", 1, 100_000)
+    sample_prompt: str = _set("", "watching")
+    checkpoint_every: int = _set(20, "watching", 1, 100_000)
+
+    # The machine.
+    device: str = _set("auto", "machine", choices=("auto", "cpu", "cuda", "mps"))
+    precision: str = _set("auto", "machine", choices=("auto", "float32", "bfloat16"))
+    threads: int = _set(0, "machine", 0, 1024)
+
+    def checked(self) -> Settings:
+        """Self, once every value is of its type, inside its range and one of its choices.
+
+        Raises LabError naming the setting and what it may be.
+        """
+        return dataclasses.replace(
+            self, **{f.name: _checked(f, getattr(self, f.name)) for f in dataclasses.fields(self)}
+        )
+
+
+def from_json(told: dict[str, Any]) -> Settings:
+    """Settings from a config.json or an API call; a field left out takes its default."""
+    known = {f.name for f in dataclasses.fields(Settings)}
+    for name in told:
+        if name not in known:
+            raise LabError(
+                "setting_not_a_choice", name="setting", value=name, choices=", ".join(sorted(known))
+            )
+    return Settings(**told).checked()
+
+
+def _checked(f: dataclasses.Field, value: Any) -> Any:
+    low, high, choices = (f.metadata[name] for name in ("low", "high", "choices"))
+    kind = type(f.default)
+    if kind is not str:
+        value = _number(f.name, value, kind, low, high)
+    elif choices and value not in choices:
+        raise LabError(
+            "setting_not_a_choice", name=f.name, value=str(value), choices=", ".join(choices)
+        )
+    return value
+
+
+def _number(name: str, value: Any, kind: type, low: float, high: float) -> Any:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or isinstance(value, bool) or kind(number) != number:
+        raise LabError("setting_not_a_number", name=name, value=str(value), low=low, high=high)
+    if not low <= number <= high:
+        raise LabError("setting_out_of_range", name=name, value=kind(number), low=low, high=high)
+    return kind(number)
