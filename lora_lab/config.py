@@ -99,9 +99,7 @@ def from_json(told: dict[str, Any]) -> Settings:
     known = {f.name for f in dataclasses.fields(Settings)}
     for name in told:
         if name not in known:
-            raise LabError(
-                "setting_not_a_choice", name="setting", value=name, choices=", ".join(sorted(known))
-            )
+            raise LabError("unknown_setting", value=str(name), choices=", ".join(sorted(known)))
     return Settings(**told).checked()
 
 
@@ -109,15 +107,19 @@ def _checked(f: dataclasses.Field, value: Any) -> Any:
     low, high, choices = (f.metadata[name] for name in ("low", "high", "choices"))
     kind = type(f.default)
     if kind is not str:
-        value = _number(f.name, value, kind, low, high)
+        value = _number(_named(f), value, kind, low, high)
     elif choices and value not in choices:
         raise LabError(
-            "setting_not_a_choice", name=f.name, value=str(value), choices=", ".join(choices)
+            "setting_not_a_choice", name=_named(f), value=str(value), choices=", ".join(choices)
         )
     return value
 
 
-def _number(name: str, value: Any, kind: type, low: float, high: float) -> Any:
+def _named(f: dataclasses.Field) -> dict[str, str]:
+    return {"say": f"setting.{f.name}.label"}
+
+
+def _number(name: dict[str, str], value: Any, kind: type, low: float, high: float) -> Any:
     try:
         number = float(value)
     except (TypeError, ValueError):
