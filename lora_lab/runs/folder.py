@@ -1,8 +1,8 @@
 """A run is a folder. This module is the only one that knows what lies where in it.
 
     config.json    the whole set-up, enough to do it again     data/          the rows, normalised
-    status.json    queued, running, done, stopped or failed    checkpoint/    where to resume from
-    events.jsonl   what happened, a JSON object a line         adapter/       the result, PEFT format
+    status.json    queued, running, done, stopped or failed    checkpoint/    to resume from
+    events.jsonl   what happened, a JSON object a line         adapter/       the result, as PEFT
     stop           present: somebody asked it to stop          lock           held by a live worker
 
 Nothing else passes between the page and a worker. State is derived where it can be: a run whose
@@ -187,7 +187,8 @@ def all_runs(owner: str | None = None) -> list[Run]:
     """Every run, newest first; with an owner, theirs alone."""
     if not folder().exists():
         return []
-    runs = [Run(path) for path in sorted(folder().iterdir(), reverse=True) if _ID.fullmatch(path.name)]
+    ids = sorted((path.name for path in folder().iterdir()), reverse=True)
+    runs = [Run(folder() / name) for name in ids if _ID.fullmatch(name)]
     return [run for run in runs if owner is None or run.owner == owner]
 
 

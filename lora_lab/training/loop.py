@@ -91,8 +91,9 @@ class _Training:
 
     def run(self) -> Outcome:
         settings, progress = self.settings, self.progress
-        if progress.step == 0:
+        if progress.step == 0:  # how the base itself does
             self._measure()
+            self._sample()
         while progress.step < settings.steps:
             if self.watch.stop_asked():
                 return self._finish("stopped")

@@ -1,0 +1,22 @@
+"""What a program's exceptions mean to the person whose run it was."""
+
+from __future__ import annotations
+
+import errno
+
+from lora_lab.errors import LabError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
+
+
+def as_lab_error(fault: BaseException, log: str) -> LabError:
+    """The LabError to show for fault; log is the name of the file that holds its traceback."""
+    if isinstance(fault, LabError):
+        return fault
+    text = str(fault).lower()
+    if isinstance(fault, OSError) and fault.errno in _NO_ROOM or "no space left" in text:
+        return LabError("disk_full")
+    if isinstance(fault, MemoryError) or any(words in text for words in _NO_MEMORY):
+        return LabError("out_of_memory")
+    return LabError("unexpected", kind=type(fault).__name__, log=log)
