@@ -15,7 +15,7 @@ def as_lab_error(fault: BaseException, log: str) -> LabError:
     if isinstance(fault, LabError):
         return fault
     text = str(fault).lower()
-    if isinstance(fault, OSError) and fault.errno in _NO_ROOM or "no space left" in text:
+    if getattr(fault, "errno", None) in _NO_ROOM or "no space left" in text:
         return LabError("disk_full")
     if isinstance(fault, MemoryError) or any(words in text for words in _NO_MEMORY):
         return LabError("out_of_memory")

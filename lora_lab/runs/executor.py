@@ -1,0 +1,63 @@
+"""Where a run's worker is started. Today: as a process on this machine, one kept warm."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from typing import Protocol
+
+from lora_lab import config
+from lora_lab.runs.folder import Run
+
+
+class Executor(Protocol):
+    """Starts the worker command on a run folder, wherever that may be."""
+
+    def start(self, run: Run) -> bool:
+        """Start run's worker and wait until it holds the run; False when it died before."""
+
+    def prepare(self) -> None:
+        """Called while the machine is idle: get ready so that the next start is quick."""
+
+    def close(self) -> None:
+        """Let go of what waits idly; runs at work go on."""
+
+
+class LocalExecutor:
+    """Processes on this machine. While nothing trains, one waits with everything imported."""
+
+    def __init__(self) -> None:
+        self._warm: subprocess.Popen[str] | None = None
+
+    def prepare(self) -> None:
+        if self._warm is None or self._warm.poll() is not None:
+            self._warm = _spawn()
+
+    def start(self, run: Run) -> bool:
+        self.prepare()
+        worker, self._warm = self._warm, None
+        assert worker and worker.stdin and worker.stdout
+        with contextlib.suppress(BrokenPipeError), worker.stdin as line:
+            line.write(f"{run.path}\n")
+        with worker.stdout as answer:
+            return answer.readline() == "taken\n"
+
+    def close(self) -> None:
+        if self._warm:
+            self._warm.communicate()  # nothing to read means there is nothing to do: it ends
+
+
+def _spawn() -> subprocess.Popen[str]:
+    log = config.home() / "workers.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-m", "lora_lab.runs.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            # Not the page's group: a Ctrl-C that ends the page must not end the training.
+            start_new_session=True,
+        )
