@@ -1,0 +1,195 @@
+"""One process kept warm for what must answer at once: everything imported, the last model loaded.
+
+    the page, here                                   the process, warm_process.py
+      call("compare", …) ──► {"id": 4, "call": "compare", "with": {…}} ──►  for event in compare(…)
+                         ◄── {"id": 4, "event": {…}} ◄────────────────────      one line each
+      close()            ──► {"cancel": 4} ─────────────────────────────►   the generator is closed
+                         ◄── {"id": 4, "end": true} ◄───────────────────    or "error": a LabError
+
+One request at a time; the others wait in line. The process ends with the page, however the page
+ends: its standard input closes. If the process dies, who waited is told and the next request starts
+another.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lora_lab import config
+from lora_lab.errors import LabError
+
+IMPORTS = ("lora_lab.evaluation.comparing", "transformers.models.llama.modeling_llama")
+WAIT_SECONDS = 1.0  # at most so long nothing is said to somebody who waits in line
+CANCEL_SECONDS = 30.0  # a request that goes on so long after its cancellation hangs: kill it
+LOG_BYTES = 5_000_000  # a longer log is begun anew
+
+
+class Warm:
+    """The page's side: calls functions of module by name in the warm process.
+
+    module: imported by the process; functions: the generator functions of it that may be called,
+    which take keyword arguments and yield dicts, all JSON-able; imports: slow modules that the
+    process imports before the first call comes.
+    """
+
+    def __init__(self, module: str, functions: tuple[str, ...], imports: tuple[str, ...] = IMPORTS):
+        told = (module, ",".join(functions), ",".join(imports))
+        self._command = [sys.executable, "-P", "-m", "lora_lab.runs.warm_process", *told]
+        self._changed = threading.Condition()
+        self._line: deque[_Request] = deque()  # the first is at work
+        self._numbers = itertools.count(1)
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Have the process ready before it is needed; returns at once."""
+        with self._changed:
+            self._alive()
+
+    def call(self, function: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """What the function yields. While others are before: {"kind": "waiting", "place": n}.
+
+        Closing the iterator cancels. Raises the LabError that the function raised, "unexpected"
+        for any other exception, and "warm_died" where the process died.
+        """
+        request = _Request(next(self._numbers), function, arguments)
+        with self._changed:
+            self._line.append(request)
+        try:
+            yield from self._wait(request)
+            yield from request.events()
+        finally:
+            self._leave(request)
+
+    def close(self) -> None:
+        """End the process; who was being served is told that it ended."""
+        with self._changed:
+            process = self._process
+        if process:
+            process.stdin.close()
+            process.wait()
+
+    def _wait(self, request: _Request) -> Iterator[dict[str, Any]]:
+        while True:
+            with self._changed:
+                place = self._line.index(request)
+                if place == 0:
+                    self._send({"id": request.number, **request.asked})
+                    request.sent = True
+                    return
+            yield {"kind": "waiting", "place": place}
+            with self._changed:
+                moved = functools.partial(self._moved, request, place)
+                self._changed.wait_for(moved, WAIT_SECONDS)
+
+    def _moved(self, request: _Request, place: int) -> bool:
+        return self._line.index(request) < place
+
+    def _leave(self, request: _Request) -> None:
+        """Out of the line at once where it only waited; else when the process has let go of it."""
+        with self._changed:
+            if request not in self._line:
+                return
+            if not request.sent:
+                self._remove(request)
+                return
+            self._send({"cancel": request.number})
+            request.deadline = threading.Timer(CANCEL_SECONDS, self._process.kill)
+            request.deadline.daemon = True
+            request.deadline.start()
+
+    def _remove(self, request: _Request) -> None:
+        self._line.remove(request)
+        if request.deadline:
+            request.deadline.cancel()
+        self._changed.notify_all()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        process = self._alive()
+        try:
+            process.stdin.write(json.dumps(message) + "\n")
+            process.stdin.flush()
+        except OSError:
+            pass  # it has just died: its reader tells whoever is being served
+
+    def _alive(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            self._process = _spawn(self._command)
+            threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        return self._process
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        """Hand every line of the process to the request it belongs to, until the process ends."""
+        for line in process.stdout:
+            self._hand_over(json.loads(line))
+        process.wait()
+        with self._changed:
+            self._process = None
+            if self._line and self._line[0].sent:
+                error = LabError("warm_died", log=log_file().name)
+                self._finish(self._line[0], {"error": error.as_json()})
+        process.stdin.close()
+        process.stdout.close()
+
+    def _hand_over(self, message: dict[str, Any]) -> None:
+        with self._changed:
+            if "event" in message:
+                self._line[0].answers.put(message)
+            else:
+                self._finish(self._line[0], message)
+
+    def _finish(self, request: _Request, message: dict[str, Any]) -> None:
+        request.answers.put(message)
+        self._remove(request)
+
+
+class _Request:
+    """One call: where it is in its life, and what the process has answered so far."""
+
+    def __init__(self, number: int, function: str, arguments: dict[str, Any]):
+        self.number = number
+        self.asked = {"call": function, "with": arguments}
+        self.answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.sent = False
+        self.deadline: threading.Timer | None = None
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        while True:
+            answer = self.answers.get()
+            if "error" in answer:
+                raise LabError.from_json(answer["error"])
+            if "event" not in answer:
+                return
+            yield answer["event"]
+
+
+def log_file() -> Path:
+    return config.home() / "warm.log"
+
+
+def _spawn(command: list[str]) -> subprocess.Popen[str]:
+    log = log_file()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    mode = "w" if log.exists() and log.stat().st_size > LOG_BYTES else "a"
+    # The page may have been started from any folder: the process must find the lab all the same.
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    with log.open(mode) as errors:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        )
