@@ -1,0 +1,77 @@
+"""Which matrices get an adapter: a person's words in, full module paths out.
+
+    attention-qv   the matrices that make queries and values (the paper's choice, section 4.2 and
+                   table 5); a model that makes q, k and v in one matrix has that one adapted
+    attention      every matrix of the attention blocks
+    linear         every matrix but the embeddings and the head
+    q_proj,up_proj names, or ends of paths such as mlp.c_proj
+    re:.*[13]\\.mlp\\..*   a pattern that the whole path must match
+
+Where the names live, family by family (d is the hidden width, kv the keys' and values'):
+
+    Llama, Qwen, Mistral, Gemma   self_attn.{q,k,v,o}_proj      mlp.{gate,up,down}_proj
+    GPT-2                         attn.c_attn [d → 3d], c_proj  mlp.c_fc, c_proj   (Conv1D)
+    GPT-NeoX, Pythia, Falcon      attention.query_key_value, dense   mlp.dense_h_to_4h, …
+    OPT                           self_attn.{q,k,v}_proj, out_proj   fc1, fc2
+    Phi                           self_attn.{q,k,v}_proj, dense      mlp.fc1, fc2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lora_lab.errors import LabError
+from lora_lab.lora.patterns import compiled
+
+QUERIES_AND_VALUES = {"q_proj", "v_proj", "query", "value", "q_lin", "v_lin"}
+FUSED = {"c_attn", "query_key_value", "qkv_proj", "Wqkv", "W_pack", "qkv", "in_proj"}
+EMBEDDINGS = {"embed_tokens", "embed_positions", "embed_in", "wte", "wpe", "word_embeddings"}
+HEADS = {"lm_head", "embed_out", "output_projection"}
+
+
+def resolve(targets: str, paths: Iterable[str]) -> list[str]:
+    """The paths that `targets` means, in the order they came.
+
+    paths: the full path of every matrix of the model. Raises LabError("no_target_matches") naming
+    what matches nothing and what there is, LabError("pattern_refused") on an unusable pattern.
+    """
+    matrices = [path for path in paths if _name(path) not in EMBEDDINGS]
+    chosen = list(filter(_chooser(targets, matrices), matrices))
+    if not chosen:
+        raise _no_match(targets, matrices)
+    return chosen
+
+
+def _chooser(targets: str, matrices: list[str]):
+    if targets == "attention-qv":
+        return lambda path: _in_attention(path) and _name(path) in QUERIES_AND_VALUES | FUSED
+    if targets == "attention":
+        return _in_attention
+    if targets == "linear":
+        return lambda path: _name(path) not in HEADS
+    if targets.startswith("re:"):
+        return compiled(targets[3:]).fullmatch
+    return _named([name.strip() for name in targets.split(",")], matrices)
+
+
+def _named(names: list[str], matrices: list[str]):
+    ends = {name: "." + name for name in names}
+    for name, end in ends.items():
+        if not name or not any(("." + path).endswith(end) for path in matrices):
+            raise _no_match(name, matrices)
+    wanted = tuple(ends.values())
+    return lambda path: ("." + path).endswith(wanted)
+
+
+def _name(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def _in_attention(path: str) -> bool:
+    parent = _name(path.rpartition(".")[0])
+    return "attn" in parent or "attention" in parent
+
+
+def _no_match(target: str, matrices: list[str]) -> LabError:
+    known = ", ".join(sorted({_name(path) for path in matrices}))
+    return LabError("no_target_matches", target=target, known=known)
