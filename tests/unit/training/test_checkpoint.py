@@ -1,0 +1,91 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from lora_lab.training import checkpoint
+from lora_lab.training.checkpoint import Checkpoint, Progress
+
+
+def sample(step: int) -> Checkpoint:
+    tensors = {"a": torch.full((3, 2), float(step)), "b": torch.arange(4.0)}
+    return Checkpoint(
+        Progress(step=step, seconds=1.5, tokens=9, best_loss=2.0, best_step=1),
+        adapter=tensors,
+        best={"a": torch.ones(3, 2)},
+        moments={"exp_avg": tensors, "exp_avg_sq": tensors},
+        random={"cpu": torch.get_rng_state()},
+    )
+
+
+def test_what_was_saved_comes_back_bit_for_bit(tmp_path):
+    saved = sample(20)
+    checkpoint.save(tmp_path, saved)
+    loaded = checkpoint.load(tmp_path)
+    assert loaded.progress == saved.progress
+    for group in ("adapter", "best", "random"):
+        ours, theirs = getattr(saved, group), getattr(loaded, group)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert torch.equal(loaded.moments["exp_avg_sq"]["a"], saved.moments["exp_avg_sq"]["a"])
+
+
+def test_there_is_none_before_the_first(tmp_path):
+    assert checkpoint.load(tmp_path) is None
+
+
+def test_only_the_last_is_kept(tmp_path):
+    for step in (1, 2, 3):
+        checkpoint.save(tmp_path, sample(step))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "step-000003"]
+
+
+def test_one_without_moments_is_whole_too(tmp_path):
+    """Before the first step AdamW has no means and nothing has been measured."""
+    empty = Checkpoint(
+        Progress(), {"a": torch.ones(1)}, {}, {"exp_avg": {}, "exp_avg_sq": {}}, sample(0).random
+    )
+    checkpoint.save(tmp_path, empty)
+    assert checkpoint.load(tmp_path).moments == {"exp_avg": {}, "exp_avg_sq": {}}
+
+
+DIE = """
+import os, sys, pathlib, torch
+sys.path.insert(0, sys.argv[3])
+import test_checkpoint as t
+from lora_lab.training import checkpoint
+folder, calls = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+real, done = os.fsync, 0
+def fsync(handle):
+    global done
+    done += 1
+    if done > calls:
+        os._exit(9)
+    real(handle)
+os.fsync = fsync
+checkpoint.save(folder, t.sample(2))
+print("whole")
+"""
+
+
+def test_dying_at_any_point_of_a_save_leaves_a_whole_checkpoint(tmp_path):
+    """The process is ended at its 1st, 2nd, … flush to the disk, until a save gets through."""
+    seen, calls = set(), 0
+    while True:
+        folder = tmp_path / str(calls)
+        checkpoint.save(folder, sample(1))
+        died = subprocess.run(
+            [sys.executable, "-c", DIE, folder, str(calls), str(Path(__file__).parent)],
+            capture_output=True,
+            text=True,
+        )
+        step = checkpoint.load(folder).progress.step
+        seen.add(step)
+        checkpoint.save(folder, sample(3))  # and what was left behind is in nobody's way
+        assert checkpoint.load(folder).progress.step == 3
+        if died.stdout == "whole\n":
+            break
+        assert died.returncode == 9, died.stderr
+        calls += 1
+    assert seen == {1, 2} and calls > 5
