@@ -1,0 +1,132 @@
+"""CSV and TSV: every record as long as the header, every quote closed, or refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from functools import partial
+
+from lora_lab.data import decoding
+from lora_lab.data.table import Table
+from lora_lab.errors import LabError
+
+# Spreadsheets in Spain save "CSV" with semicolons, for the comma is their decimal sign.
+DELIMITERS = (",", ";", "\t")
+LONGEST_HEADER = 1_000_000
+FIELD_LIMIT = 10_000_000
+csv.field_size_limit(FIELD_LIMIT)  # the module's own, 131,072, is shorter than a long story
+
+
+def read_csv(content: bytes, name: str) -> Table:
+    """The table of a .csv; its delimiter is the only one of DELIMITERS in its header."""
+    first_line = _first_record(content)
+    found = [delimiter for delimiter in DELIMITERS if delimiter in first_line]
+    if len(found) > 1:
+        raise LabError("delimiter_unclear", file=name, row=1, found=" ".join(map(repr, found)))
+    return _read(content, name, "csv", found[0] if found else ",")
+
+
+def read_tsv(content: bytes, name: str) -> Table:
+    """The table of a .tsv: its delimiter is a tab."""
+    return _read(content, name, "tsv", "\t")
+
+
+def _read(content: bytes, name: str, form: str, delimiter: str) -> Table:
+    text = decoding.text(content, name, partial(_place, delimiter=delimiter))
+    records = _records(text, name, delimiter)
+    columns = [column.strip() for column in next(records)]
+    _check_header(columns, name)
+    rows = [dict(zip(columns, record, strict=True)) for record in _even(records, columns, name)]
+    if not rows:
+        raise LabError("no_rows", file=name)
+    return Table(name, form, columns, rows, list(range(2, len(rows) + 2)), delimiter=delimiter)
+
+
+def _first_record(content: bytes) -> str:
+    """The header without its quoted names: what delimiters may stand in.
+
+    Undecodable bytes are replaced here and refused by the reading that follows.
+    """
+    text = content[:LONGEST_HEADER].decode("utf-8-sig", errors="replace")
+    outside, quoted = [], False
+    for character in text:
+        if character == '"':
+            quoted = not quoted
+        elif character in "\r\n" and not quoted:
+            break
+        elif not quoted:
+            outside.append(character)
+    return "".join(outside)
+
+
+def _records(text: str, name: str, delimiter: str) -> Iterator[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    row = 0
+    while True:
+        row += 1
+        try:
+            record = next(reader, None)
+        except csv.Error as fault:
+            raise _fault(str(fault), name, row) from None
+        if record is None:
+            return
+        yield record
+
+
+def _fault(reason: str, name: str, row: int) -> LabError:
+    if "unexpected end of data" in reason:
+        return LabError("unclosed_quote", file=name, row=row)
+    if "field larger" in reason:
+        return LabError("field_too_long", file=name, row=row, limit=FIELD_LIMIT)
+    return LabError("stray_quote", file=name, row=row)
+
+
+def _check_header(columns: list[str], name: str) -> None:
+    if not columns:
+        raise LabError("blank_row", file=name, row=1)
+    for place, column in enumerate(columns, 1):
+        if not column:
+            raise LabError("empty_header", file=name, row=1, position=place)
+        if column in columns[: place - 1]:
+            raise LabError("duplicate_column", file=name, row=1, column=column)
+
+
+def _even(records: Iterator[list[str]], columns: list[str], name: str) -> Iterator[list[str]]:
+    """The records, each as long as the header; blank lines may only end the file."""
+    blank = 0
+    for row, record in enumerate(records, 2):
+        if not record:
+            blank = blank or row
+            continue
+        if blank:
+            raise LabError("blank_row", file=name, row=blank)
+        if len(record) != len(columns):
+            raise _ragged(record, columns, name, row)
+        yield record
+
+
+def _ragged(record: list[str], columns: list[str], name: str, row: int) -> LabError:
+    short = len(record) < len(columns)
+    column = columns[len(record)] if short else columns[-1]
+    return LabError(
+        "row_too_short" if short else "row_too_long",
+        file=name,
+        row=row,
+        column=column,
+        found=len(record),
+        expected=len(columns),
+    )
+
+
+def _place(before: str, delimiter: str) -> dict:
+    """The row and column of the character that follows before."""
+    # strict=False reads a quote left open, as it is here
+    try:
+        records = list(csv.reader(io.StringIO(before + "x", newline=""), delimiter=delimiter))
+    except csv.Error:
+        return decoding.line_of(before)
+    at = len(records[-1]) - 1
+    header = records[0]
+    inside = len(records) > 1 and at < len(header)
+    return {"row": len(records)} | ({"column": header[at].strip()} if inside else {})

@@ -1,0 +1,96 @@
+"""What the model will see: the very tokens, each piece marked as trained on or context."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from lora_lab.config import Settings
+from lora_lab.data.dataset import Dataset
+from lora_lab.data.tokenising import Encoded, encode, split
+
+UNFINISHED = "\ufffd"  # what decoding gives for bytes that are not a whole character yet
+
+
+class Shown(TypedDict):
+    """One sequence. pieces: (text, trained on) whose texts join to exactly what the ids decode to.
+
+    A piece is a token, or several where a character spreads over more than one.
+    """
+
+    row: int
+    pieces: list[tuple[str, bool]]
+    tokens: int
+    supervised: int
+    cut: bool
+
+
+class Preview(TypedDict):
+    """rows: sequences that are trained on or held out; cut: of these, how many were longer than
+    max_length; left_out: examples whose trained part lies whole behind the cut."""
+
+    name: str
+    shape: str
+    columns: dict[str, str]
+    examples: list[Shown]
+    rows: int
+    heldout_rows: int
+    tokens: int
+    mean_tokens: float
+    longest: int
+    supervised_share: float
+    cut: int
+    left_out: int
+
+
+def preview(dataset: Dataset, tokenizer: Any, settings: Settings, examples: int = 3) -> Preview:
+    """The first examples as the model will see them, and the counts of the whole dataset."""
+    train, heldout = (
+        encode(part, tokenizer, settings.max_length)
+        for part in split(dataset, settings.heldout_share, settings.seed)
+    )
+    rows = train + heldout
+    tokens = sum(len(row.ids) for row in rows)
+    left_out = 0 if dataset.shape == "stream" else len(dataset.examples) - len(rows)
+    return {
+        "name": dataset.name,
+        "shape": dataset.shape,
+        "columns": dataset.columns,
+        "examples": [_shown(row, tokenizer) for row in train[:examples]],
+        "rows": len(rows),
+        "heldout_rows": len(heldout),
+        "tokens": tokens,
+        "mean_tokens": tokens / len(rows),
+        "longest": max(len(row.ids) for row in rows),
+        "supervised_share": sum(sum(row.supervised) for row in rows) / tokens,
+        "cut": sum(row.cut for row in rows),
+        "left_out": left_out,
+    }
+
+
+def pieces(encoded: Encoded, tokenizer: Any) -> list[tuple[str, bool]]:
+    """(text, trained on) of each token; texts join to exactly what the ids decode to."""
+    found: list[tuple[str, bool]] = []
+    ids, before, start = encoded.ids, 0, 0
+    for end in range(1, len(ids) + 1):
+        # Decoded behind the piece before it, for some tokenizers drop the space of a first word.
+        known = _decode(tokenizer, ids[before:start])
+        text = _decode(tokenizer, ids[before:end])
+        if end < len(ids) and (text.endswith(UNFINISHED) or not text.startswith(known)):
+            continue
+        found.append((text[len(known) :], any(encoded.supervised[start:end])))
+        before, start = start, end
+    return found
+
+
+def _shown(encoded: Encoded, tokenizer: Any) -> Shown:
+    return {
+        "row": encoded.row,
+        "pieces": pieces(encoded, tokenizer),
+        "tokens": len(encoded.ids),
+        "supervised": sum(encoded.supervised),
+        "cut": encoded.cut,
+    }
+
+
+def _decode(tokenizer: Any, ids: list[int]) -> str:
+    return tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
