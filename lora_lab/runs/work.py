@@ -25,6 +25,7 @@ from lora_lab.training import checkpoint, loop, machine
 
 ADAPTER = "adapter"  # its name while it is attached
 HELDOUT_ROWS = 64  # as many as give a steady mean and do not hold the training up
+OPENING_WORDS = 5
 SAMPLE_TOKENS = 48
 SAMPLE_TEMPERATURE = 0.7
 
@@ -116,12 +117,22 @@ def _tell_fetching(run: Run, progress: sources.Progress) -> None:
 
 
 def _rows(run: Run, tokenizer: Any, settings: Settings) -> Rows:
-    dataset = Dataset.load(run.data)
-    rows = tokenising.encode(dataset, tokenizer, settings.max_length)
-    train, heldout = tokenising.split(rows, settings.heldout_share, settings.seed)
-    heldout = heldout[:HELDOUT_ROWS]
-    opening = settings.sample_prompt or tokenising.opening(dataset, heldout[0])
-    return Rows(train, heldout, opening)
+    train, heldout = tokenising.split(Dataset.load(run.data), settings.heldout_share, settings.seed)
+    heldout = heldout.of(heldout.examples[:HELDOUT_ROWS])
+    return Rows(
+        tokenising.encode(train, tokenizer, settings.max_length),
+        tokenising.encode(heldout, tokenizer, settings.max_length)[:HELDOUT_ROWS],
+        settings.sample_prompt or _opening(heldout.examples[0]),
+    )
+
+
+def _opening(example: dict[str, Any]) -> str:
+    """What a held-out example begins with, for a sample to go on from."""
+    if "text" in example:
+        return " ".join(example["text"].split(" ")[:OPENING_WORDS])
+    if "prompt" in example:
+        return example["prompt"]
+    return next(turn["content"] for turn in example["messages"] if turn["role"] == "user")
 
 
 def _tell_start(run: Run, job: loop.Job, rows: Rows) -> None:

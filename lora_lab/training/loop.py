@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -84,7 +84,9 @@ class _Training:
         self.progress, self.best = Progress(), dict[str, Tensor]()
         if resume:
             self._restore(resume)
-        self.batches = self._batches_from(self.progress.step)
+        lengths = [len(row.ids) for row in job.rows]
+        self.plan = batching.plan(lengths, self.settings.batch_size, self.settings.seed)
+        self.batches = self.plan.batches_at(self.progress.step * self.settings.accumulation)
         self.began = time.monotonic() - self.progress.seconds
         self.reported = -math.inf  # seconds at the last train event
         self.measured = -1  # the step of the last held-out loss
@@ -128,7 +130,10 @@ class _Training:
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        batches = [next(self.batches) for _ in range(settings.accumulation)]
+        batches = [
+            [self.job.rows[index] for index in next(self.batches)]
+            for _ in range(settings.accumulation)
+        ]
         supervised = sum(sum(row.supervised) for batch in batches for row in batch)
         total = 0.0
         self.optimizer.zero_grad(set_to_none=True)
@@ -230,17 +235,11 @@ class _Training:
             for moment in ("exp_avg", "exp_avg_sq")
         }
 
-    def _batches_from(self, step: int) -> Iterator[list[Encoded]]:
-        rows, settings = self.job.rows, self.settings
-        plan = batching.plan([len(row.ids) for row in rows], settings.batch_size, settings.seed)
-        for indices in plan.batches_at(step * settings.accumulation):
-            yield [rows[i] for i in indices]
-
     def _place(self) -> dict[str, float]:
-        seen = self.progress.step * self.settings.batch_size * self.settings.accumulation
+        batches = self.progress.step * self.settings.accumulation
         return {
             "step": self.progress.step,
-            "epoch": round(seen / len(self.job.rows), 3),
+            "epoch": round(batches / self.plan.batches_an_epoch, 3),
             "seconds": round(self.progress.seconds, 3),
         }
 
