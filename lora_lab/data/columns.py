@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lora_lab.config import Settings
+from lora_lab.data.quoting import listed, shown
 from lora_lab.data.table import Table
 from lora_lab.errors import LabError
 
@@ -38,10 +39,10 @@ def find(table: Table, settings: Settings) -> Roles:
     wanted = [settings.shape] if settings.shape != "auto" else _shapes_of(named)
     fits = [roles for shape in wanted if (roles := _fit(table, shape, named))]
     if len(fits) > 1:
-        columns = ", ".join(column for roles in fits for column in roles.columns.values())
+        columns = listed(column for roles in fits for column in roles.columns.values())
         raise LabError("shape_unclear", file=table.name, columns=columns)
     if not fits:
-        raise LabError("no_known_column", file=table.name, columns=", ".join(table.columns))
+        raise LabError("no_known_column", file=table.name, columns=listed(table.columns))
     return fits[0]
 
 
@@ -57,8 +58,8 @@ NAMES = {"text": TEXT, "prompt": PROMPT, "response": RESPONSE, "messages": MESSA
 def _check_named(table: Table, named: dict[str, str]) -> None:
     for column in named.values():
         if column and column not in table.columns:
-            there = ", ".join(table.columns)
-            raise LabError("column_absent", file=table.name, column=column, columns=there)
+            there = listed(table.columns)
+            raise LabError("column_absent", file=table.name, column=shown(column), columns=there)
 
 
 def _shapes_of(named: dict[str, str]) -> list[str]:
@@ -88,5 +89,5 @@ def _known(table: Table, names: set[str]) -> str | None:
     """The one column of the table that goes by one of names; two are a question for the person."""
     found = [column for column in table.columns if column.casefold() in names]
     if len(found) > 1:
-        raise LabError("columns_unclear", file=table.name, columns=", ".join(found))
+        raise LabError("columns_unclear", file=table.name, columns=listed(found))
     return found[0] if found else None

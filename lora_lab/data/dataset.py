@@ -15,8 +15,6 @@ from lora_lab.errors import LabError
 # {"text"} | {"prompt", "response"} | {"messages": [{"role", "content"}, …]}, each with "row"
 Example = dict[str, Any]
 
-OPENING = 6  # words
-
 
 @dataclass(frozen=True)
 class Dataset:
@@ -43,13 +41,6 @@ class Dataset:
     def of(self, examples: Iterable[Example]) -> Dataset:
         """The same dataset with these examples."""
         return Dataset(self.name, self.shape, self.columns, list(examples))
-
-    def opening(self) -> str:
-        """What an answer can be asked to continue: the first prompt, or a first few words."""
-        first = self.examples[0]
-        if "messages" in first:
-            return next(m["content"] for m in first["messages"] if m["role"] == "user")
-        return first["prompt"] if "prompt" in first else " ".join(first["text"].split()[:OPENING])
 
     def save(self, folder: Path) -> None:
         """Write folder/examples.jsonl and folder/dataset.json."""

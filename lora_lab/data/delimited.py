@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import bisect
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 from functools import partial
 
 from lora_lab.data import decoding
+from lora_lab.data.quoting import shown
 from lora_lab.data.table import Table
 from lora_lab.errors import LabError
 
 # Spreadsheets in Spain save "CSV" with semicolons, for the comma is their decimal sign.
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 LONGEST_HEADER = 1_000_000
 FIELD_LIMIT = 10_000_000
 csv.field_size_limit(FIELD_LIMIT)  # the module's own, 131,072, is shorter than a long story
@@ -40,7 +43,8 @@ def _read(content: bytes, name: str, form: str, delimiter: str) -> Table:
     rows = [dict(zip(columns, record, strict=True)) for record in _even(records, columns, name)]
     if not rows:
         raise LabError("no_rows", file=name)
-    return Table(name, form, columns, rows, list(range(2, len(rows) + 2)), delimiter=delimiter)
+    numbers = list(range(2, len(rows) + 2))
+    return Table(name, form, columns, rows, numbers, delimiter=DELIMITERS[delimiter])
 
 
 def _first_record(content: bytes) -> str:
@@ -62,24 +66,47 @@ def _first_record(content: bytes) -> str:
 
 def _records(text: str, name: str, delimiter: str) -> Iterator[list[str]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    row = 0
+    header: list[str] = []
+    row, lines = 0, 0  # read without a fault
     while True:
-        row += 1
         try:
             record = next(reader, None)
         except csv.Error as fault:
-            raise _fault(str(fault), name, row) from None
+            rest = "".join(itertools.islice(io.StringIO(text, newline=""), lines, None))
+            at = _fault_column(rest, delimiter)
+            column = shown(header[at]) if at < len(header) else None
+            key = _fault_key(str(fault))
+            raise LabError(key, file=name, row=row + 1, column=column, limit=FIELD_LIMIT) from None
         if record is None:
             return
+        row, lines, header = row + 1, reader.line_num, header or record
         yield record
 
 
-def _fault(reason: str, name: str, row: int) -> LabError:
+def _fault_key(reason: str) -> str:
     if "unexpected end of data" in reason:
-        return LabError("unclosed_quote", file=name, row=row)
-    if "field larger" in reason:
-        return LabError("field_too_long", file=name, row=row, limit=FIELD_LIMIT)
-    return LabError("stray_quote", file=name, row=row)
+        return "unclosed_quote"
+    return "field_too_long" if "field larger" in reason else "stray_quote"
+
+
+def _fault_column(rest: str, delimiter: str) -> int:
+    """The index of the field that a fault lies in; rest begins with its record.
+
+    Found by the shortest beginning of rest that is at fault by more than ending too soon.
+    """
+
+    def at_fault(length: int) -> bool:
+        part = io.StringIO(rest[:length], newline="")
+        try:
+            next(csv.reader(part, delimiter=delimiter, strict=True), None)
+        except csv.Error as fault:
+            return "unexpected end of data" not in str(fault)
+        return False
+
+    longest = min(len(rest), FIELD_LIMIT + LONGEST_HEADER)
+    length = bisect.bisect_left(range(longest), True, key=at_fault)
+    sound = io.StringIO(rest[: length - 1], newline="")
+    return len(next(csv.reader(sound, delimiter=delimiter), [""])) - 1
 
 
 def _check_header(columns: list[str], name: str) -> None:
@@ -89,7 +116,7 @@ def _check_header(columns: list[str], name: str) -> None:
         if not column:
             raise LabError("empty_header", file=name, row=1, position=place)
         if column in columns[: place - 1]:
-            raise LabError("duplicate_column", file=name, row=1, column=column)
+            raise LabError("duplicate_column", file=name, row=1, column=shown(column))
 
 
 def _even(records: Iterator[list[str]], columns: list[str], name: str) -> Iterator[list[str]]:
@@ -113,7 +140,7 @@ def _ragged(record: list[str], columns: list[str], name: str, row: int) -> LabEr
         "row_too_short" if short else "row_too_long",
         file=name,
         row=row,
-        column=column,
+        column=shown(column),
         found=len(record),
         expected=len(columns),
     )
@@ -129,4 +156,4 @@ def _place(before: str, delimiter: str) -> dict:
     at = len(records[-1]) - 1
     header = records[0]
     inside = len(records) > 1 and at < len(header)
-    return {"row": len(records)} | ({"column": header[at].strip()} if inside else {})
+    return {"row": len(records)} | ({"column": shown(header[at])} if inside else {})

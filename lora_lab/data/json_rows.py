@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import Any, NoReturn
 
 from lora_lab.data import decoding
+from lora_lab.data.quoting import shown
 from lora_lab.data.table import Table
 from lora_lab.errors import LabError
 
+LONGEST_NUMBER = sys.get_int_max_str_digits()
 SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -73,12 +76,13 @@ def value(
     except json.JSONDecodeError as fault:
         raise _invalid(name, row, first_line + fault.lineno - 1, fault.colno, column) from None
     except _RefusedError as fault:
-        where = fault.column or column
+        where = column or fault.column or _column_of_fault(text, at)
         raise LabError(fault.key, file=name, row=row, column=where, **fault.facts) from None
     except RecursionError:
         raise LabError("json_too_deep", file=name, row=row, column=column) from None
-    except ValueError:  # Python refuses whole numbers of more than 4,300 digits
-        raise LabError("json_number_too_long", file=name, row=row, column=column) from None
+    except ValueError:  # Python refuses whole numbers of more than LONGEST_NUMBER digits
+        where = column or _column_of_fault(text, at)
+        raise LabError("json_number_too_long", file=name, row=row, column=where) from None
 
 
 def _table(name: str, form: str, rows: list[Any]) -> Table:
@@ -116,7 +120,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise _RefusedError("duplicate_column", column=twice)
+        raise _RefusedError("duplicate_column", column=shown(twice))
     return found
 
 
@@ -131,4 +135,23 @@ def _check_surrogates(found: Any) -> None:
         raise _RefusedError("broken_character") from None
 
 
+def _column_of_fault(text: str, at: int) -> str | None:
+    """The first key whose value was refused: found by reading once more and letting all pass."""
+    try:
+        row, _ = LENIENT.raw_decode(text, at)
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    for column, content in row.items() if isinstance(row, dict) else ():
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except (TypeError, UnicodeEncodeError):
+            return shown(column)
+    return None
+
+
 DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_not_a_number)
+# What the decoder above refuses becomes bytes, which JSON cannot hold.
+LENIENT = json.JSONDecoder(
+    parse_constant=str.encode,
+    parse_int=lambda digits: digits.encode() if len(digits) > LONGEST_NUMBER else int(digits),
+)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from lora_lab.data import json_rows
+from lora_lab.data.quoting import shown
 from lora_lab.errors import LabError
 
 ROLES = ("system", "user", "assistant")
-SHOWN = 60
 
 
 def check(told: Any, name: str, row: int, column: str) -> list[dict[str, str]]:
@@ -27,18 +26,6 @@ def check(told: Any, name: str, row: int, column: str) -> list[dict[str, str]]:
     messages = [_message(message, turn, where) for turn, message in enumerate(told, 1)]
     _check_order([message["role"] for message in messages], where)
     return messages
-
-
-def shown(value: Any) -> str:
-    """A value as a message quotes it: short, on one line."""
-    try:
-        text = (
-            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        )
-    except (RecursionError, ValueError):  # nested too deep, or a number too long, to be written
-        return "…"
-    text = " ".join(text.split())
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
 def _from_json(told: str, name: str, row: int, column: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lora_lab.data.quoting import shown
 from lora_lab.data.table import Table
 from lora_lab.errors import LabError
 
@@ -19,9 +20,9 @@ def read(content: bytes, name: str) -> Table:
         file = pq.ParquetFile(pa.BufferReader(content))
         _check_size(file.metadata, name)
         table = file.read()
+        columns = table.column_names
     except (pa.ArrowException, OSError, ValueError, NotImplementedError):
         raise LabError("parquet_unreadable", file=name) from None
-    columns = table.column_names
     _check_columns(columns, name)
     if not table.num_rows:
         raise LabError("no_rows", file=name)
@@ -43,7 +44,7 @@ def _check_columns(columns: list[str], name: str) -> None:
         if not column.strip():
             raise LabError("empty_header", file=name, row=1, position=place)
         if column in columns[: place - 1]:
-            raise LabError("duplicate_column", file=name, column=column)
+            raise LabError("duplicate_column", file=name, column=shown(column))
 
 
 def _values(column: Any, name: str, title: str) -> list[Any]:
@@ -51,7 +52,9 @@ def _values(column: Any, name: str, title: str) -> list[Any]:
         return column.to_pylist()
     except (UnicodeDecodeError, ValueError, OverflowError):
         row = next(i for i, cell in enumerate(column, 1) if not _readable(cell))
-        raise LabError("parquet_value_unreadable", file=name, row=row, column=title) from None
+        raise LabError(
+            "parquet_value_unreadable", file=name, row=row, column=shown(title)
+        ) from None
 
 
 def _readable(cell: Any) -> bool:

@@ -25,7 +25,7 @@ class Shown(TypedDict):
 
 
 class Preview(TypedDict):
-    """rows: sequences that are trained on or held out; cut: of these, how many were longer than
+    """rows: sequences, held-out ones among them; rows_cut: how many of these were longer than
     max_length; left_out: examples whose trained part lies whole behind the cut."""
 
     name: str
@@ -34,12 +34,13 @@ class Preview(TypedDict):
     examples: list[Shown]
     rows: int
     heldout_rows: int
+    rows_cut: int
+    left_out: int
     tokens: int
+    supervised: int
+    supervised_share: float
     mean_tokens: float
     longest: int
-    supervised_share: float
-    cut: int
-    left_out: int
 
 
 def preview(dataset: Dataset, tokenizer: Any, settings: Settings, examples: int = 3) -> Preview:
@@ -50,6 +51,7 @@ def preview(dataset: Dataset, tokenizer: Any, settings: Settings, examples: int 
     )
     rows = train + heldout
     tokens = sum(len(row.ids) for row in rows)
+    supervised = sum(sum(row.supervised) for row in rows)
     left_out = 0 if dataset.shape == "stream" else len(dataset.examples) - len(rows)
     return {
         "name": dataset.name,
@@ -58,12 +60,13 @@ def preview(dataset: Dataset, tokenizer: Any, settings: Settings, examples: int 
         "examples": [_shown(row, tokenizer) for row in train[:examples]],
         "rows": len(rows),
         "heldout_rows": len(heldout),
+        "rows_cut": sum(row.cut for row in rows),
+        "left_out": left_out,
         "tokens": tokens,
+        "supervised": supervised,
+        "supervised_share": supervised / tokens,
         "mean_tokens": tokens / len(rows),
         "longest": max(len(row.ids) for row in rows),
-        "supervised_share": sum(sum(row.supervised) for row in rows) / tokens,
-        "cut": sum(row.cut for row in rows),
-        "left_out": left_out,
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lora_lab.data import decoding, delimited, json_rows, parquet, signatures
+from lora_lab.data.quoting import shown
 from lora_lab.data.table import Table
 from lora_lab.errors import LabError
 
@@ -20,23 +21,29 @@ def read(path: Path, name: str | None = None) -> Table:
 
     The format goes by the name's extension, one of FORMATS. Raises LabError for every fault.
     """
-    name = Path(name).name if name else path.name
+    named = Path(name or path.name)
+    name, extension = shown(named.name), named.suffix.lower()
     content = _bytes(path, name)
-    extension = (Path(name).suffix or path.suffix).lower()
     signatures.check(content, extension, name)
     if extension not in FORMATS:
         raise LabError(
-            "unknown_extension", file=name, extension=extension or name, known=" ".join(FORMATS)
+            "unknown_extension",
+            file=name,
+            extension=shown(extension or name),
+            known=" ".join(FORMATS),
         )
     return FORMATS[extension](content, name)
 
 
 def _bytes(path: Path, name: str) -> bytes:
-    if not path.is_file():
-        raise LabError("file_missing", file=name)
-    if path.stat().st_size > LIMIT_MB * 1_000_000:
-        raise LabError("file_too_big", file=name, limit=LIMIT_MB)
-    content = path.read_bytes()
+    try:
+        if not path.is_file():  # nor a device, which could be read for ever
+            raise LabError("file_unreadable", file=name)
+        if path.stat().st_size > LIMIT_MB * 1_000_000:
+            raise LabError("file_too_big", file=name, limit=LIMIT_MB)
+        content = path.read_bytes()
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        raise LabError("file_unreadable", file=name) from None
     if not content.strip(b"\xef\xbb\xbf \t\r\n"):
         raise LabError("file_empty", file=name)
     return content

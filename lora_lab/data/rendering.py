@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_lab.data.dataset import Example
-from lora_lab.data.messages import shown
+from lora_lab.data.quoting import shown
 from lora_lab.errors import LabError
 
 SEPARATOR = "\n"  # between a prompt and its response where a model has no chat template

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lora_lab.config import assets
+from lora_lab.data.quoting import listed, shown
 from lora_lab.errors import LabError
 
 
@@ -31,10 +32,14 @@ def resolve(data: str) -> Path:
     for sample in SAMPLES:
         if sample.name == data:
             return assets() / "datasets" / sample.file
-    path = Path(data).expanduser()
-    if not data or not path.is_file():
-        names = ", ".join(sample.name for sample in SAMPLES)
-        raise LabError("no_such_data", data=data, samples=names)
+    try:
+        path = Path(data).expanduser()
+        known = path.is_file()
+    except (OSError, RuntimeError):  # a name too long, or ~someone who is not here
+        known = False
+    if not known:
+        names = listed(sample.name for sample in SAMPLES)
+        raise LabError("no_such_data", data=shown(data), samples=names)
     return path
 
 

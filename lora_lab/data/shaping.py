@@ -7,6 +7,7 @@ from typing import Any
 from lora_lab.config import Settings
 from lora_lab.data import columns, messages
 from lora_lab.data.dataset import Dataset, Example
+from lora_lab.data.quoting import shown
 from lora_lab.data.table import Table
 from lora_lab.errors import LabError
 
@@ -50,9 +51,7 @@ def _chat(table: Table, row: dict, number: int, roles: dict[str, str]) -> Exampl
 def _field(table: Table, row: dict, number: int, column: str) -> str:
     value = _value(table, row, number, column)
     if not isinstance(value, str):
-        raise LabError(
-            "wrong_type", file=table.name, row=number, column=column, value=messages.shown(value)
-        )
+        raise LabError("wrong_type", file=table.name, row=number, column=column, value=shown(value))
     if not value.strip():
         raise LabError("empty_field", file=table.name, row=number, column=column)
     return _newlines(value)

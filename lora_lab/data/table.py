@@ -14,6 +14,7 @@ class Table:
     and a key may be missing there. row_numbers count as a person does: in CSV and TSV as a
     spreadsheet numbers its rows (the header is row 1), in JSONL by lines, in JSON and Parquet by
     items from 1. A .txt is the one column "text" with one row, and stream is true.
+    delimiter: comma, semicolon or tab, in CSV and TSV.
     """
 
     name: str
