@@ -149,6 +149,9 @@ CATALOGUE = [
     ),
 ]
 
+# Known by published sizes alone: there are no weights to train.
+COUNTED_ONLY = ("gpt3-175b",)
+
 
 def find(ref: str) -> Model | None:
     """The catalogue's model of that name or Hub id, in any case; None when it has none."""

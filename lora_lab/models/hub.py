@@ -185,38 +185,42 @@ class _BrokenError(Exception):
 
 
 def _tried(ask: Callable[[], Any], hub_id: str, patient: bool) -> Any:
-    """ask(), again where another try can help; what the Hub says becomes a LabError.
+    """ask(), up to TRIES times where another try can help.
 
-    patient: a lost connection is tried again (there is something to go on from).
+    patient: a lost connection is tried again too (there is something to go on from).
     """
-    import httpx2
-    from huggingface_hub import errors
-
     for left in reversed(range(TRIES)):
         try:
             return ask()
-        except _BrokenError as broken:
-            failure = LabError("download_broken", file=str(broken), model=hub_id)
-        except errors.GatedRepoError as error:
-            raise LabError("gated", model=hub_id) from error
-        except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
-            raise LabError("unknown_on_hub", model=hub_id) from error
-        except errors.HfHubHTTPError as error:
-            status = error.response.status_code if error.response is not None else 0
-            if status in (401, 403):
-                raise LabError("gated", model=hub_id) from error
-            failure = LabError("hub_failed", model=hub_id, status=status)
-            if status < 500 and status != 429:
-                raise failure from error
-        except (httpx2.TransportError, OSError) as error:
-            if isinstance(error, OSError) and error.errno == 28:  # no space left on the disk
+        except Exception as error:
+            failure, again = _understood(error, hub_id)
+            if failure is None:
                 raise
-            failure = LabError("hub_unreachable", model=hub_id)
-            if not patient:
+            if not left or not again or (failure.key == "hub_unreachable" and not patient):
                 raise failure from error
-        if left:
-            time.sleep(PAUSE_S)
-    raise failure
+        time.sleep(PAUSE_S)
+
+
+def _understood(error: Exception, hub_id: str) -> tuple[LabError | None, bool]:
+    """What went wrong on the way, and whether another try can help; None when it is not ours."""
+    import httpx2
+    from huggingface_hub import errors
+
+    if isinstance(error, _BrokenError):
+        return LabError("download_broken", file=str(error), model=hub_id), True
+    if isinstance(error, errors.GatedRepoError):
+        return LabError("gated", model=hub_id), False
+    if isinstance(error, (errors.RepositoryNotFoundError, errors.RevisionNotFoundError)):
+        return LabError("unknown_on_hub", model=hub_id), False
+    if isinstance(error, errors.HfHubHTTPError):
+        status = error.response.status_code if error.response is not None else 0
+        if status in (401, 403):
+            return LabError("gated", model=hub_id), False
+        return LabError("hub_failed", model=hub_id, status=status), status >= 500 or status == 429
+    # A ValueError is a page where JSON was due: a school's network that answers for the Hub.
+    if isinstance(error, (httpx2.RequestError, ConnectionError, TimeoutError, ValueError)):
+        return LabError("hub_unreachable", model=hub_id), True
+    return None, False
 
 
 def _within(seconds: float, ask: Callable[[], Any], hub_id: str) -> Any:

@@ -28,8 +28,8 @@ MARK = "source.json"
 class Progress:
     """How far a model has come. done, total: bytes; seconds_left: None while nobody can tell.
 
-    phase: "download", "convert" (a GGUF becoming safetensors) or "wait" (another process is
-    fetching this model now).
+    phase: "fetching", "converting" (a GGUF becoming safetensors; done and total are 0) or
+    "waiting" (another process is fetching this model now).
     """
 
     phase: str
@@ -44,25 +44,25 @@ Report = Callable[[Progress], None]
 class Meter:
     """Tells `report` how a download goes, four times a second at most.
 
-    The rate is taken over the bytes that came since the start, so a resumed file does not count.
+    The rate is taken from when bytes began to come, over those that came since: neither a slow
+    start nor what an earlier try had left counts.
     """
 
     def __init__(self, report: Report, total: int):
         self.report, self.total = report, total
-        self.done, self._first = 0, 0
-        self._start, self._last = time.monotonic(), 0.0
+        self._first, self._start = -1, 0.0
+        self._last = 0.0
 
     def at(self, done: int) -> None:
-        now = time.monotonic()
-        if self.done == 0:
+        now, done = time.monotonic(), min(done, self.total)
+        if self._first < 0 and done > self.total // 1000:
             self._first, self._start = done, now
-        self.done = min(done, self.total)
-        if now - self._last < 0.25 and self.done < self.total:
+        if now - self._last < 0.25 and done < self.total:
             return
         self._last = now
-        came, seconds = self.done - self._first, now - self._start
-        left = (self.total - self.done) * seconds / came if came and seconds else None
-        self.report(Progress("download", self.done, self.total, left))
+        came, seconds = done - self._first, now - self._start
+        left = (self.total - done) * seconds / came if self._first >= 0 and came else None
+        self.report(Progress("fetching", done, self.total, left))
 
 
 def cached(key: str) -> tuple[Path, str] | None:
@@ -86,7 +86,7 @@ def alone(key: str, report: Report) -> Iterator[None]:
             lock.acquire(timeout=0.5)
             break
         except Timeout:
-            report(Progress("wait", 0, 0, None))
+            report(Progress("waiting", 0, 0, None))
     try:
         yield
     finally:

