@@ -4,37 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+from lora_lab.data.messages import shown
 from lora_lab.errors import LabError
 
 
-def prompt_ids(tokenizer: Any, prompt: str, system: str = "") -> list[int]:
+def prompt_ids(tokenizer: Any, prompt: str, system: str = "", separator: str = "") -> list[int]:
     """The tokens after which the answer begins.
 
     A model with a chat template reads the prompt as the person's turn (system, where given, comes
-    first); any other continues the prompt as it stands. Raises LabError where nothing is left to
-    read, or where the template has no place for a system message.
+    first); any other continues prompt + separator. Raises LabError where there is nothing to read,
+    or where the template refuses.
     """
     if tokenizer.chat_template:
+        if not prompt.strip():
+            raise LabError("prompt_empty")
         text = _templated(tokenizer, prompt, system)
-        ids = tokenizer.encode(text, add_special_tokens=False)
-    else:
-        ids = tokenizer.encode(f"{system}\n\n{prompt}" if system else prompt)
-        if not ids and tokenizer.bos_token_id is not None:
-            ids = [tokenizer.bos_token_id]
-    if not ids:
+        return tokenizer.encode(text, add_special_tokens=False)
+    ids = tokenizer.encode(f"{system}\n\n{prompt}{separator}" if system else prompt + separator)
+    if not ids and tokenizer.bos_token_id is None:
         raise LabError("prompt_empty")
-    return ids
+    return ids or [tokenizer.bos_token_id]
 
 
 def _templated(tokenizer: Any, prompt: str, system: str) -> str:
-    from jinja2 import TemplateError
-
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": prompt})
     try:
         return tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    except TemplateError as error:
-        raise LabError("template_refuses", reason=str(error)) from error
+    except Exception as fault:  # a template is a program of the model's author
+        raise LabError("template_refuses", reason=shown(str(fault))) from fault
 
 
 def context(model: Any) -> int | None:
@@ -53,5 +51,5 @@ def room(model: Any, ids: list[int]) -> int | None:
 def end_tokens(model: Any, tokenizer: Any) -> set[int]:
     """Every token that ends an answer: the generation config may name several."""
     told = getattr(model.generation_config, "eos_token_id", None)
-    ends = set(told) if isinstance(told, list) else {told}
-    return (ends | {tokenizer.eos_token_id}) - {None}
+    ends = [*(told if isinstance(told, list) else [told]), tokenizer.eos_token_id]
+    return {token for token in ends if token is not None}

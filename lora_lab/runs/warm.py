@@ -13,6 +13,7 @@ another.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
@@ -23,8 +24,9 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lora_lab import config
 from lora_lab.errors import LabError
@@ -49,7 +51,7 @@ class Warm:
         self._changed = threading.Condition()
         self._line: deque[_Request] = deque()  # the first is at work
         self._numbers = itertools.count(1)
-        self._process: subprocess.Popen[str] | None = None
+        self._process: _Process | None = None
 
     def start(self) -> None:
         """Have the process ready before it is needed; returns at once."""
@@ -76,8 +78,8 @@ class Warm:
         with self._changed:
             process = self._process
         if process:
-            process.stdin.close()
-            process.wait()
+            process.asks.close()
+            process.popen.wait()
 
     def _wait(self, request: _Request) -> Iterator[dict[str, Any]]:
         while True:
@@ -103,8 +105,8 @@ class Warm:
             if not request.sent:
                 self._remove(request)
                 return
-            self._send({"cancel": request.number})
-            request.deadline = threading.Timer(CANCEL_SECONDS, self._process.kill)
+            process = self._send({"cancel": request.number})
+            request.deadline = threading.Timer(CANCEL_SECONDS, process.popen.kill)
             request.deadline.daemon = True
             request.deadline.start()
 
@@ -114,32 +116,34 @@ class Warm:
             request.deadline.cancel()
         self._changed.notify_all()
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> _Process:
         process = self._alive()
         try:
-            process.stdin.write(json.dumps(message) + "\n")
-            process.stdin.flush()
-        except OSError:
-            pass  # it has just died: its reader tells whoever is being served
+            process.asks.write(json.dumps(message) + "\n")
+            process.asks.flush()
+        except (OSError, ValueError):
+            pass  # it has just died or been closed: its reader tells whoever is being served
+        return process
 
-    def _alive(self) -> subprocess.Popen[str]:
+    def _alive(self) -> _Process:
         if self._process is None:
             self._process = _spawn(self._command)
             threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
         return self._process
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
+    def _read(self, process: _Process) -> None:
         """Hand every line of the process to the request it belongs to, until the process ends."""
-        for line in process.stdout:
+        for line in process.answers:
             self._hand_over(json.loads(line))
-        process.wait()
+        process.popen.wait()
         with self._changed:
             self._process = None
             if self._line and self._line[0].sent:
                 error = LabError("warm_died", log=log_file().name)
                 self._finish(self._line[0], {"error": error.as_json()})
-        process.stdin.close()
-        process.stdout.close()
+        with contextlib.suppress(OSError):
+            process.asks.close()
+        process.answers.close()
 
     def _hand_over(self, message: dict[str, Any]) -> None:
         with self._changed:
@@ -151,6 +155,15 @@ class Warm:
     def _finish(self, request: _Request, message: dict[str, Any]) -> None:
         request.answers.put(message)
         self._remove(request)
+
+
+@dataclass(frozen=True)
+class _Process:
+    """The warm process and the two ends of it that the page holds."""
+
+    popen: subprocess.Popen[str]
+    asks: IO[str]
+    answers: IO[str]
 
 
 class _Request:
@@ -177,14 +190,14 @@ def log_file() -> Path:
     return config.home() / "warm.log"
 
 
-def _spawn(command: list[str]) -> subprocess.Popen[str]:
+def _spawn(command: list[str]) -> _Process:
     log = log_file()
     log.parent.mkdir(parents=True, exist_ok=True)
     mode = "w" if log.exists() and log.stat().st_size > LOG_BYTES else "a"
     # The page may have been started from any folder: the process must find the lab all the same.
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     with log.open(mode) as errors:
-        return subprocess.Popen(
+        popen = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -193,3 +206,5 @@ def _spawn(command: list[str]) -> subprocess.Popen[str]:
             encoding="utf-8",
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         )
+    assert popen.stdin and popen.stdout
+    return _Process(popen, popen.stdin, popen.stdout)
