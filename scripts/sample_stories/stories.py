@@ -1,0 +1,47 @@
+"""Many different stories of one grammar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .grammar import Cast, Decks, Grammar, Plot, tidy
+from .overlap import runs, seen_share
+
+CANDIDATES = 8
+ATTEMPTS = 400
+
+
+@dataclass(frozen=True)
+class Story:
+    text: str
+    plot: Plot
+    cast: Cast
+
+
+def tell_many(grammar: Grammar, decks: Decks, count: int, words: tuple[int, int]) -> list[Story]:
+    """count stories of words[0] to words[1] words, the plots in turn.
+
+    Each is the one, of several tellings, that repeats the stories before it least.
+    """
+    stories: list[Story] = []
+    seen: set[tuple[str, ...]] = set()
+    for number in range(count):
+        plot = grammar.plots[number % len(grammar.plots)]
+        tellings = _tellings(grammar, plot, decks, words)
+        best = min(tellings, key=lambda story: seen_share(story.text, seen))
+        seen |= runs(best.text)
+        stories.append(best)
+    return stories
+
+
+def _tellings(grammar: Grammar, plot: Plot, decks: Decks, words: tuple[int, int]) -> list[Story]:
+    tellings: list[Story] = []
+    for _ in range(ATTEMPTS):
+        cast = grammar.cast(plot, decks)
+        beats = (tidy(grammar.tell(beat, cast, decks)) for beat in plot.beats)
+        text = " ".join(beat for beat in beats if beat)
+        if words[0] <= len(text.split()) <= words[1]:
+            tellings.append(Story(text, plot, cast))
+        if len(tellings) == CANDIDATES:
+            return tellings
+    raise ValueError(f"{plot.name}: too few tellings of {words[0]} to {words[1]} words")
