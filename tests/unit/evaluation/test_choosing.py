@@ -5,7 +5,7 @@ from lora_lab.evaluation.choosing import Chooser
 LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0]])
 
 
-def shares(chooser, logits, draws=20_000):
+def shares(chooser, logits, draws=8_000):
     counts = torch.zeros(logits.shape[-1])
     for _ in range(draws):
         counts[chooser(logits)[0]] += 1
@@ -17,9 +17,9 @@ def test_temperature_0_takes_the_likeliest():
 
 
 def test_draws_follow_the_softmax():
-    """20,000 draws: the shares' standard error is at most 0.0036; five of them are allowed."""
+    """8,000 draws: the shares' standard error is at most 0.0056; five of them are allowed."""
     told = shares(Chooser(0.7, 1, 3), LOGITS)
-    assert torch.allclose(told, (LOGITS[0] / 0.7).softmax(-1), atol=0.018)
+    assert torch.allclose(told, (LOGITS[0] / 0.7).softmax(-1), atol=0.028)
 
 
 def test_top_p_keeps_the_smallest_set_that_reaches_it():

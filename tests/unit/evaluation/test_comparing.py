@@ -1,0 +1,171 @@
+"""Comparing on a model and adapters that lie in folders, as a person's do."""
+
+import json
+
+import pytest
+import torch
+
+from lora_lab.data.dataset import Dataset
+from lora_lab.errors import LabError
+from lora_lab.evaluation import loaded
+from lora_lab.evaluation.comparing import Place, Text, compare, evaluate
+from lora_lab.lora import attaching, peft_format
+from lora_lab.models import loading
+
+PLACE = Place()
+SHORT = {"max_new_tokens": 12}
+
+
+@pytest.fixture
+def folder(model, tokenizer, tmp_path, monkeypatch):
+    """The model on disk; nothing kept from the test before."""
+    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    loaded._load.cache_clear()
+    yield tmp_path / "model"
+    loaded._load.cache_clear()
+
+
+def adapter(model, to, seed=1, **facts):
+    """A random adapter on every attention matrix, saved in a folder."""
+    ends = ("q_proj", "v_proj", "c_attn")
+    paths = [name for name, _ in model.named_modules() if name.endswith(ends)]
+    attaching.attach(model, "made", paths, 4, 8.0, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    for _, layer in attaching.layers(model):
+        pair = layer.get("made")
+        pair.B.data = torch.randn(pair.B.shape, generator=generator) / 4
+    peft_format.save(to, attaching.extract(model, "made"), "tiny", facts)
+    attaching.detach(model)
+    return to
+
+
+@pytest.fixture
+def text():
+    examples = [{"text": f"Story {n} of the cat.", "row": n} for n in range(5)]
+    return Text(Dataset("stories.csv", "text", {"text": "text"}, examples), 64)
+
+
+def kinds(events):
+    return list(dict.fromkeys(event["kind"] for event in events))
+
+
+def texts_of(events, columns):
+    written = [""] * columns
+    for event in events:
+        for piece in event.get("pieces", ()):
+            written[piece["column"]] += piece["text"]
+    return written
+
+
+def test_events_are_json_and_come_in_order(model, folder, tmp_path, text):
+    chosen = adapter(model, tmp_path / "one")
+    events = list(
+        compare(str(folder), [(chosen, 1.0), (chosen, 0.0)], ["Hi"], [text], PLACE, **SHORT, seed=1)
+    )
+    assert kinds(events) == ["progress", "warning", "pieces", "figures", "end"]
+    json.dumps(events, allow_nan=False)
+    base, one, zero = texts_of(events, 3)
+    assert base == zero != one
+    figures = [event for event in events if event["kind"] == "figures"][-1]
+    (heldout,) = figures["heldout"]
+    assert heldout["name"] == "stories.csv" and heldout["rows"] == 5
+    assert heldout["losses"][0] == heldout["losses"][2] != heldout["losses"][1]
+    assert len(figures["ms_per_token"]) == 3 and min(figures["ms_per_token"]) > 0
+
+
+def test_strength_is_a_dial_on_the_scale(model, folder, tmp_path, text):
+    """Half the strength is the adapter with half its alpha; minus one takes it away again."""
+    chosen = adapter(model, tmp_path / "one")
+    halved = peft_format.load(chosen)
+    halved = type(halved)(**{**vars(halved), "alpha": halved.alpha / 2})
+    peft_format.save(tmp_path / "half", halved, "tiny", {})
+    columns = [(chosen, 0.5), (tmp_path / "half", 1.0), (chosen, -1.0)]
+    events = list(evaluate(str(folder), columns, [text], PLACE))
+    base, dial, half, minus = events[-2]["heldout"][0]["losses"]
+    assert dial == pytest.approx(half, rel=1e-6)
+    assert len({base, dial, minus}) == 3
+
+
+def test_a_second_comparison_finds_the_model_and_the_losses_ready(
+    model, folder, tmp_path, text, monkeypatch
+):
+    chosen = adapter(model, tmp_path / "one")
+    first = list(compare(str(folder), [(chosen, 1.0)], ["Hi"], [text], PLACE, **SHORT))
+    monkeypatch.setattr(loading, "load", None)
+    monkeypatch.setattr("lora_lab.evaluation.comparing.heldout_loss", None)
+    second = list(compare(str(folder), [(chosen, 1.0)], ["Hi"], [text], PLACE, **SHORT))
+    assert texts_of(first, 2) == texts_of(second, 2)
+    assert first[-2]["heldout"] == second[-2]["heldout"]
+
+
+def test_the_base_is_back_after_the_end_and_after_a_cancellation(model, folder, tmp_path):
+    chosen = adapter(model, tmp_path / "one")
+    for ends_early in (True, False):
+        events = compare(str(folder), [(chosen, 1.0)], ["Hi"], [], PLACE, **SHORT)
+        while next(events)["kind"] != "pieces":
+            pass
+        events.close() if ends_early else list(events)
+        from lora_lab.models import sources
+
+        base = loaded.base(sources.fetch(str(folder)), "cpu", "float32")
+        assert not list(attaching.layers(base.model))
+        assert loading.base_hash(base.model) == loading.base_hash(model)
+
+
+def test_another_base_is_said_and_the_same_is_not(model, folder, tmp_path):
+    right = {"hash": loading.base_hash(folder), "source": "here"}
+    wrong = {"hash": "0" * 64, "source": "wheel:other==1"}
+    columns = [
+        (adapter(model, tmp_path / "right", base=right), 1.0),
+        (adapter(model, tmp_path / "wrong", base=wrong), 1.0),
+        (adapter(model, tmp_path / "strange", base=["no", "object"]), 1.0),
+    ]
+    events = list(evaluate(str(folder), columns, [], PLACE))
+    warned = {event["column"]: event for event in events if event["kind"] == "warning"}
+    assert {column: event["key"] for column, event in warned.items()} == {
+        2: "compare.base_differs",
+        3: "compare.base_unchecked",
+    }
+    assert warned[2]["facts"]["made_on"] == "wheel:other==1"
+
+
+def test_an_adapter_that_does_not_fit_is_refused_and_leaves_nothing(model, folder, tmp_path):
+    fits = adapter(model, tmp_path / "fits")
+    made = peft_format.load(fits)
+    tensors = {path: (A[:, :-1], B) for path, (A, B) in made.tensors.items()}
+    peft_format.save(tmp_path / "not", type(made)(4, 8.0, tensors), "tiny", {})
+    with pytest.raises(LabError) as caught:
+        list(compare(str(folder), [(fits, 1.0), (tmp_path / "not", 1.0)], ["Hi"], [], PLACE))
+    assert caught.value.key == "adapter_does_not_fit"
+    assert len(list(evaluate(str(folder), [(fits, 1.0)], [], PLACE))) == 4
+
+
+def test_an_adapter_for_prompts_meets_them_as_in_its_training(model, folder, tmp_path):
+    """Without a chat template, the separator stands between prompt and answer: for every column."""
+    chosen = adapter(model, tmp_path / "one", data={"shape": "prompt"})
+    asked = {"max_new_tokens": 20, "temperature": 0, "measure": False}
+    told = list(compare(str(folder), [(chosen, 0.0)], ["Hi"], [], PLACE, **asked))
+    plain = list(compare(str(folder), [], ["Hi\n"], [], PLACE, **asked))
+    assert texts_of(told, 2)[0] == texts_of(plain, 1)[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": float("nan")},
+        {"temperature": -1},
+        {"top_p": 0},
+        {"max_new_tokens": 0},
+        {"max_new_tokens": 10**9},
+        {"adapters": [("x", float("inf"))]},
+        {"prompts": []},
+        {"prompts": ["a"] * 65},
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_loaded(wrong):
+    asked = {"adapters": [], "prompts": ["Hi"], **wrong}
+    adapters, prompts = asked.pop("adapters"), asked.pop("prompts")
+    with pytest.raises(LabError):
+        next(compare("no such model", adapters, prompts, [], PLACE, **asked))
