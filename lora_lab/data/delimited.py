@@ -17,7 +17,7 @@ from lora_lab.errors import LabError
 # Spreadsheets in Spain save "CSV" with semicolons, for the comma is their decimal sign.
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 LONGEST_HEADER = 1_000_000
-FIELD_LIMIT = 10_000_000
+FIELD_LIMIT = 1_000_000
 csv.field_size_limit(FIELD_LIMIT)  # the module's own, 131,072, is shorter than a long story
 
 
