@@ -29,6 +29,7 @@ def convert(gguf: Path, folder: Path, name: str) -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     where: dict[str, Any] = {"gguf_file": gguf.name, "local_files_only": True}
     try:
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **where)
@@ -64,9 +65,8 @@ def _read(gguf: Path, name: str) -> dict[str, Any]:
     except Exception as error:  # its reader meets damage with whatever it trips over
         raise LabError("gguf_corrupt", file=gguf.name) from error
     pre = reader.fields.get("tokenizer.ggml.pre")
-    dtype = {("F32",): torch.float32, ("F16",): torch.float16}.get(
-        tuple(sorted(kinds)), torch.bfloat16
-    )
+    whole = {"F32": torch.float32, "F16": torch.float16}
+    dtype = whole.get(*kinds, torch.bfloat16) if len(kinds) == 1 else torch.bfloat16
     need, free = size * (dtype.itemsize + 4), psutil.virtual_memory().available
     if need > free:
         raise LabError(

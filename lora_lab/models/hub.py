@@ -98,7 +98,7 @@ def download(repository: Repository, folder: Path, report: landing.Report) -> No
     landing.check_room(total - here, repository.hub_id)
     meter, done = landing.Meter(report, total), 0
     for entry in wanted:
-        _get(repository, entry, folder, lambda came, before=done: meter.at(before + came))
+        _get(repository, entry, folder, meter.after(done))
         done += entry.size
 
 

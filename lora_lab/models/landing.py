@@ -53,6 +53,10 @@ class Meter:
         self._first, self._start = -1, 0.0
         self._last = 0.0
 
+    def after(self, before: int) -> Callable[[int], None]:
+        """What a file that comes after `before` bytes of others tells its own bytes to."""
+        return lambda came: self.at(before + came)
+
     def at(self, done: int) -> None:
         now, done = time.monotonic(), min(done, self.total)
         if self._first < 0 and done > self.total // 1000:

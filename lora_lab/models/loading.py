@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ def load(local: Local, dtype: torch.dtype) -> tuple[nn.Module, Any]:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         model, info = AutoModelForCausalLM.from_pretrained(
             local.folder,
@@ -92,7 +94,7 @@ def base_hash(base: nn.Module | Path) -> str:
 
 def _of_folder(folder: Path) -> dict[str, Callable[[], bytes]]:
     return {
-        name: lambda t=tensor: _digest(t.dtype, t.shape, t.read())
+        name: partial(_of_tensor_in_file, tensor)
         for name, tensor in weights.tensors(folder).items()
     }
 
@@ -103,7 +105,7 @@ def _of_module(module: nn.Module) -> dict[str, Callable[[], bytes]]:
     for name, tensor in _base_tensors(module, ""):
         if tensor.data_ptr() not in seen:  # a tied matrix once
             seen.add(tensor.data_ptr())
-            pieces[name] = lambda t=tensor: _digest(str(t.dtype), tuple(t.shape), _bytes(t))
+            pieces[name] = partial(_of_tensor_in_memory, tensor)
     return pieces
 
 
@@ -121,11 +123,16 @@ def _base_tensors(module: nn.Module, path: str) -> Iterator[tuple[str, torch.Ten
         yield from _base_tensors(child, f"{path}{name}.")
 
 
-def _bytes(tensor: torch.Tensor) -> memoryview:
+def _of_tensor_in_file(tensor: weights.Tensor) -> bytes:
+    return _digest(tensor.dtype, tensor.shape, tensor.read())
+
+
+def _of_tensor_in_memory(tensor: torch.Tensor) -> bytes:
     import torch
 
     flat = tensor.detach().cpu().contiguous().view(-1)
-    return memoryview(flat.view(torch.uint8).numpy())
+    raw = memoryview(flat.view(torch.uint8).numpy())
+    return _digest(str(tensor.dtype), tuple(tensor.shape), raw)
 
 
 def _digest(dtype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> bytes:

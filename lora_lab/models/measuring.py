@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,8 @@ def _matrices(model: Any) -> Iterator[Matrix]:
         elif isinstance(module, nn.Embedding):
             yield Matrix(path, 1, module.num_embeddings, module.embedding_dim, "embedding")
         elif type(module).__name__ == "Conv1D":
-            yield Matrix(path, 1, *module.weight.shape, "conv1d")
+            inputs, outputs = module.weight.shape
+            yield Matrix(path, 1, inputs, outputs, "conv1d")
 
 
 def _gathered(each: Iterator[Matrix]) -> list[Matrix]:
@@ -97,7 +98,7 @@ def _gathered(each: Iterator[Matrix]) -> list[Matrix]:
     for key, members in groups.items():
         paths = [key.path.replace("{}", str(layer)) for layer in range(len(members))]
         if "{}" in key.path and paths == [m.path for m in members]:
-            found.append(Matrix(key.path, len(members), *list(asdict(key).values())[2:]))
+            found.append(replace(key, count=len(members)))
         else:
             found += members
     return found

@@ -90,7 +90,7 @@ def shapes(ref: str) -> Shapes:
         return _table()[name]
     try:
         return Shapes.from_json(json.loads(_kept(ref).read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise LabError("shapes_unknown", model=ref[:200]) from error
 
 

@@ -45,17 +45,16 @@ def fetch(ref: str, progress: Report = lambda _: None) -> Local:
     the next fetch goes on from there. Raises LabError for all that can stand in the way.
     """
     ref = ref.strip()
-    model = find(ref)
-    path = Path(ref).expanduser()
+    model, path = find(ref), _path(ref)
     if ref.lower() in COUNTED_ONLY:
         raise LabError("model_only_counted", model=ref)
     if model is not None and model.bundled:
         return Local(assets() / model.name, "bundled", model.name)
     if model is not None:
         return _kept(model.name, model.name, progress, lambda to: _catalogue(model, to, progress))
-    if path.suffix.lower() == ".gguf":
+    if path and path.suffix.lower() == ".gguf":
         return _gguf(path, progress)
-    if path.is_dir():
+    if path:
         weights.tensors(path)
         return Local(path.absolute(), f"folder:{path.absolute()}", str(path.absolute()))
     if HUB_ID.fullmatch(ref):
@@ -66,12 +65,21 @@ def fetch(ref: str, progress: Report = lambda _: None) -> Local:
 def is_here(ref: str) -> bool:
     """Whether fetch(ref) would find the model on this machine; looks at names and sizes alone."""
     ref = ref.strip()
-    model, path = find(ref), Path(ref).expanduser()
+    model, path = find(ref), _path(ref)
     if model is not None:
         return model.bundled or landing.cached(model.name) is not None
-    if path.suffix.lower() == ".gguf":
+    if path and path.suffix.lower() == ".gguf":
         return path.is_file() and landing.cached(_gguf_key(path)) is not None
-    return path.is_dir() or landing.cached(hub_key(ref)) is not None
+    return bool(path) or (bool(HUB_ID.fullmatch(ref)) and landing.cached(hub_key(ref)) is not None)
+
+
+def _path(ref: str) -> Path | None:
+    """The folder or .gguf file that `ref` names, the latter there or not."""
+    try:
+        path = Path(ref).expanduser()
+        return path if ref and (path.suffix.lower() == ".gguf" or path.is_dir()) else None
+    except (OSError, RuntimeError):  # a name too long, a home of nobody
+        return None
 
 
 def hub_key(hub_id: str) -> str:
