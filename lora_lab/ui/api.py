@@ -1,0 +1,87 @@
+"""The lab for programs: the page's use cases as named endpoints, for gradio_client.
+
+    client = gradio_client.Client(address, headers={"x-lora-lab-owner": a secret of your own})
+    client.predict({"rank": 8}, api_name="/count")
+    run = client.predict({"steps": 50}, gradio_client.handle_file("my.csv"), api_name="/train")
+    client.predict(run["run"], 0, api_name="/run")
+    client.submit([[run["run"], 1.0]], ["Once upon a time"], {}, api_name="/compare")
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from lora_lab import lab
+from lora_lab.config import Settings, from_json
+from lora_lab.errors import LabError
+from lora_lab.runs.warm import Warm
+from lora_lab.ui import uploads
+from lora_lab.ui.calm import told
+from lora_lab.ui.comparing import compare as compare_runs
+from lora_lab.ui.identity import owner
+from lora_lab.ui.training import is_local
+
+
+def offer(language: str, warm: Warm, *, loopback: bool) -> None:
+    """Make the endpoints of the Blocks that is being built."""
+
+    def checked(settings: dict[str, Any]) -> Settings:
+        wanted = from_json(settings)
+        if not loopback and is_local(wanted.model):
+            raise LabError("local_path_on_shared_server", model=wanted.model)
+        return wanted
+
+    def count(settings: dict) -> dict:
+        return lab.count(checked(settings))
+
+    def train(settings: dict, file: dict | None, request: gr.Request) -> dict:
+        wanted = checked(settings)
+        path, name = uploads.accepted(file) if file else (None, None)
+        if path is None and wanted.data not in {s["name"] for s in lab.sample_datasets()}:
+            raise LabError("not_a_sample", data=wanted.data[:200])
+        return {"run": lab.start(wanted, owner(request), path, name)}
+
+    def run(run: str, offset: int, request: gr.Request) -> dict:
+        who = owner(request)
+        events, offset = lab.events(run, who, offset)
+        shown = {key: value for key, value in lab.run(run, who).items() if key != "owner"}
+        return {**shown, "events": events, "offset": offset}
+
+    def compare(adapters: list, prompts: list, sampling: dict, request: gr.Request):
+        yield from compare_runs(warm, owner(request), adapters, prompts, sampling)
+
+    for function in (count, train, run, compare):
+        spoken = _spoken(function, language)
+        gr.api(spoken, api_name=function.__name__, concurrency_limit=None)
+
+
+def _spoken(function: Callable[..., Any], language: str) -> Callable[..., Any]:
+    """The function with its errors as gr.Error: that one is handed to the caller as it is."""
+
+    def raised(error: Exception) -> gr.Error:
+        return gr.Error(told(error).text(language), print_exception=False)
+
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def streamed(*inputs: Any):
+            try:
+                yield from function(*inputs)
+            except Exception as error:
+                raise raised(error) from error
+
+        return streamed
+
+    @functools.wraps(function)
+    def answered(*inputs: Any) -> Any:
+        try:
+            return function(*inputs)
+        except Exception as error:
+            raise raised(error) from error
+
+    return answered

@@ -1,0 +1,120 @@
+"""What the Compare tab does: the chosen adapters and the base answer in the warm process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from lora_lab import lab
+from lora_lab.errors import LabError
+from lora_lab.runs import folder
+from lora_lab.runs.warm import Warm
+from lora_lab.ui import live
+from lora_lab.ui.calm import calmly
+from lora_lab.ui.compare import SAMPLING, SLOTS, Answers, CompareTab
+from lora_lab.ui.identity import owner
+from lora_lab.ui.training import QUIET, SLOW
+from lora_lab.words import number, say
+
+MOST_PROMPTS = 8  # rows of one batch: prompts × columns
+
+
+class Comparing:
+    """The handlers of one language's Compare tab."""
+
+    def __init__(self, tab: CompareTab, language: str, warm: Warm):
+        self.tab, self.language, self.warm = tab, language, warm
+
+    def list_adapters(self, request: gr.Request, *chosen: Any) -> list[Any]:
+        """Fill the choices anew; without a choice so far, the newest adapter is the first one's."""
+        runs = [run for run in lab.runs(owner(request)) if run["adapter"]]
+        choices = [("–", ""), *((live.title(run, self.language), run["id"]) for run in runs)]
+        ids = [run["id"] for run in runs]
+        values = [run if run in ids else "" for run in chosen]
+        if not any(values) and ids:
+            values[0] = ids[0]
+        return [gr.update(choices=choices, value=value) for value in values]
+
+    def add(self, shown: str) -> list[Any]:
+        """One more column; shown: how many there are."""
+        count = min(int(shown or 1) + 1, SLOTS)
+        columns = [gr.update(visible=place < count) for place in range(SLOTS)]
+        return [str(count), *columns, gr.update(interactive=count < SLOTS)]
+
+    def write(self, request: gr.Request, prompts: str, *values: Any) -> Iterator[list[Any]]:
+        """The answers as they come; values: adapters, their strengths, then the sampling."""
+        told = [line.strip() for line in (prompts or "").splitlines() if line.strip()]
+        if not told or len(told) > MOST_PROMPTS:
+            raise LabError("prompts_count", most=MOST_PROMPTS)
+        adapters, strengths = values[:SLOTS], values[SLOTS : 2 * SLOTS]
+        chosen = [pair for pair in zip(adapters, strengths, strict=True) if pair[0]]
+        names = [name for name, _, _ in SAMPLING]
+        sampling = dict(zip(names, values[2 * SLOTS :], strict=True))
+        who = owner(request)
+        answers = Answers(told, self._columns(chosen, who), self.language)
+        yield [answers.html()]
+        for event in compare(self.warm, who, chosen, told, sampling):
+            show(answers, event)
+            yield [answers.html()]
+
+    def _columns(self, chosen: list[tuple[str, float]], who: str) -> list[str]:
+        base = say("compare.base", self.language)
+        return [
+            base,
+            *(
+                f"{live.title(lab.run(run, who), self.language)} × {number(float(strength), self.language)}"
+                for run, strength in chosen
+            ),
+        ]
+
+
+def compare(
+    warm: Warm,
+    who: str,
+    chosen: list[tuple[str, float]],
+    prompts: list[str],
+    sampling: dict[str, Any],
+) -> Iterator[dict[str, Any]]:
+    """The events of lab.compare for runs of this owner; they must share their base model."""
+    if not chosen:
+        raise LabError("no_adapter_chosen")
+    runs = [folder.owned(run, who) for run, _ in chosen]
+    models = sorted({run.settings.model for run in runs})
+    if len(models) > 1:
+        raise LabError("different_bases", models=", ".join(models))
+    adapters = [(str(run.adapter), float(s)) for run, (_, s) in zip(runs, chosen, strict=True)]
+    yield from warm.call("compare", model=models[0], adapters=adapters, prompts=prompts, **sampling)
+
+
+def show(answers: Answers, event: dict[str, Any]) -> None:
+    """Take what an event tells into the answers on the page."""
+    kind, language = event["kind"], answers.language
+    answers.waiting = ""
+    if kind == "waiting":
+        answers.waiting = say("queue.place", language, place=event["place"] + 1)
+    elif kind == "progress":
+        answers.waiting = say("progress.loading", language)
+    elif kind == "pieces":
+        for piece in event["pieces"]:
+            answers.take(piece)
+    elif kind == "warning":
+        answers.warnings.append(say(event["key"], language, **event["facts"]))
+    elif kind == "figures":
+        answers.measured(event)
+
+
+def wire(tab: CompareTab, language: str, warm: Warm, shown: list[Any]) -> None:
+    """shown: the events on which the list of adapters is read anew."""
+    does = Comparing(tab, language, warm)
+    listing = calmly(language, SLOTS)(does.list_adapters)
+    gr.on(shown, listing, tab.adapters, [*tab.adapters, tab.problem], **QUIET)
+    count = gr.Textbox("1", visible="hidden")
+    add = calmly(language, SLOTS + 2)(does.add)
+    tab.add.click(add, count, [count, *tab.slots, tab.add, tab.problem], **QUIET)
+    inputs = [tab.prompts, *tab.adapters, *tab.strengths, *tab.sampling]
+    write = calmly(language, 1)(does.write)
+    outputs = [tab.answers, tab.problem]
+    writing = tab.write.click(write, inputs, outputs, concurrency_limit=None, **SLOW)
+    tab.stop.click(None, None, None, cancels=[writing], api_visibility="private")

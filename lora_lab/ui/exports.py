@@ -1,0 +1,101 @@
+"""Files to keep of one's own runs, each at an address: curves as CSV or PNG, the adapter as a zip.
+
+    /keep/curves.csv?run=ID&run=ID    /keep/curves.png?run=ID…    /keep/adapter.zip?run=ID
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import PlainTextResponse, Response
+
+from lora_lab import lab, words
+from lora_lab.errors import LabError
+from lora_lab.runs import folder
+from lora_lab.ui import live
+from lora_lab.ui.identity import owner
+from lora_lab.ui.markup import safe
+from lora_lab.words import say
+
+router = APIRouter(prefix="/keep")
+MOST = 20  # runs in one file
+COLUMNS = ["run", "kind", "step", "epoch", "seconds", "loss"]
+Runs = Annotated[list[str], Query(alias="run", max_length=MOST)]
+
+
+def links(runs: list[dict[str, Any]], language: str) -> str:
+    """The links to what these runs leave to keep."""
+    query = "&amp;".join([*(f"run={safe(run['id'])}" for run in runs), f"language={language}"])
+    kinds = [("curves.csv", "keep.csv"), ("curves.png", "keep.png")]
+    if len(runs) == 1 and runs[0]["adapter"]:
+        kinds.insert(0, ("adapter.zip", "keep.adapter"))
+    drawn = " · ".join(
+        f'<a href="/keep/{name}?{query}" download>{safe(say(key, language))}</a>'
+        for name, key in kinds
+    )
+    return f'<p class="keep">{drawn}</p>'
+
+
+@router.get("/curves.csv")
+def curves_csv(request: Request, runs: Runs, language: str = words.DEFAULT) -> Response:
+    def made(who: str) -> Response:
+        text = io.StringIO()
+        rows = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
+        rows.writeheader()
+        for run in runs:
+            for event in lab.events(run, who)[0]:
+                if event["kind"] in ("train", "heldout"):
+                    rows.writerow({"run": run, **event})
+        return _file(text.getvalue().encode(), "text/csv; charset=utf-8", "curves.csv")
+
+    return _answer(request, language, made)
+
+
+@router.get("/curves.png")
+def curves_png(request: Request, runs: Runs, language: str = words.DEFAULT) -> Response:
+    def made(who: str) -> Response:
+        from lora_lab import plots  # matplotlib: not in the page's process before somebody asks
+
+        told = [
+            (live.title(lab.run(run, who), _known(language)), lab.events(run, who)[0])
+            for run in runs
+        ]
+        return _file(plots.png(plots.loss_figure(told, _known(language))), "image/png", "curves.png")
+
+    return _answer(request, language, made)
+
+
+@router.get("/adapter.zip")
+def adapter_zip(request: Request, runs: Runs, language: str = words.DEFAULT) -> Response:
+    def made(who: str) -> Response:
+        run = folder.owned(runs[0], who)
+        if not run.adapter.is_dir():
+            raise LabError("no_adapter_yet", run=run.id)
+        packed = io.BytesIO()
+        # The weights are noise to a compressor: stored as they are.
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+            for file in sorted(run.adapter.iterdir()):
+                archive.write(file, file.name)
+        return _file(packed.getvalue(), "application/zip", f"adapter-{run.id}.zip")
+
+    return _answer(request, language, made)
+
+
+def _answer(request: Request, language: str, made: Any) -> Response:
+    try:
+        return made(owner(request))
+    except LabError as error:
+        return PlainTextResponse(error.text(_known(language)), status_code=404)
+
+
+def _known(language: str) -> str:
+    return language if language in words.LANGUAGES else words.DEFAULT
+
+
+def _file(content: bytes, media_type: str, name: str) -> Response:
+    disposition = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=media_type, headers=disposition)

@@ -1,0 +1,180 @@
+"""One run as the page shows it: pure functions from what lab.run and lab.events tell to HTML."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lora_lab.config import Settings, from_json
+from lora_lab.errors import LabError
+from lora_lab.ui.chart import Series, loss_chart
+from lora_lab.ui.form import written
+from lora_lab.ui.markup import problem_card, safe
+from lora_lab.words import byte_size, duration, number, say
+
+Events = list[dict[str, Any]]
+
+
+def title(run: dict[str, Any], language: str) -> str:
+    """What a run is called: its data, model and adapter, in one line of plain text."""
+    settings = from_json(run["settings"])
+    return say(
+        "run.title",
+        language,
+        data=run["data"]["name"],
+        model=settings.model.rsplit("/", 1)[-1],
+        rank=settings.rank,
+        alpha=settings.alpha,
+    )
+
+
+def curves(run: dict[str, Any], events: Events, language: str) -> str:
+    """The loss so far: train solid, held-out dashed."""
+    train, heldout = points(events, "train"), points(events, "heldout")
+    last = next((e for e in reversed(events) if e["kind"] == "train"), None)
+    steps = run["settings"]["steps"] if last else 0
+    a_step = last["epoch"] / last["step"] if last else 0.0
+    series = [
+        Series(say("chart.train", language), train),
+        Series(say("chart.heldout", language), heldout, style=1, marked=True),
+    ]
+    return loss_chart(series, language, last_step=steps, epochs_a_step=a_step)
+
+
+def points(events: Events, kind: str) -> list[tuple[float, float]]:
+    return [(e["step"], e["loss"]) for e in events if e["kind"] == kind]
+
+
+def of_kind(events: Events, kind: str) -> dict[str, Any] | None:
+    """The last event of a kind."""
+    return next((e for e in reversed(events) if e["kind"] == kind), None)
+
+
+def standing(run: dict[str, Any], events: Events, place: dict[str, Any], language: str) -> str:
+    """The card over the chart: which run, its state, how far it is and what is left.
+
+    place: {"place": 1 for the next, "seconds": until its turn} while it waits.
+    """
+    state = run["state"]
+    head = (
+        f'<p class="run-title"><strong>{safe(title(run, language))}</strong> '
+        f'<span class="state {safe(state)}">{safe(say(f"run.state.{state}", language))}</span></p>'
+    )
+    error = run["error"]
+    body = problem_card(LabError.from_json(error), language) if error else ""
+    if state == "queued":
+        body += _line(_waiting(place, language))
+    elif state == "running":
+        body += _progress(from_json(run["settings"]), events, language)
+    else:
+        body += _result(run, language)
+    return f'<section class="standing" role="status">{head}{body}</section>'
+
+
+def sample(events: Events, language: str) -> str:
+    """The last sample text: what the adapter makes of a fixed opening."""
+    last, start = of_kind(events, "sample"), of_kind(events, "start")
+    if not last:
+        return ""
+    head = say("sample.title", language, step=last["step"])
+    opening = f"<b>{safe(start['opening'])}</b>" if start else ""
+    return (
+        f'<section class="sample"><h3>{safe(head)}</h3>'
+        f"<p>{opening}{safe(last['text'])}</p></section>"
+    )
+
+
+def _waiting(place: dict[str, Any], language: str) -> str:
+    if place.get("place", 1) <= 1:
+        text = say("queue.next", language)
+    else:
+        text = say("queue.place", language, place=place["place"])
+    seconds = place.get("seconds")
+    if seconds:
+        text += " " + say("queue.wait", language, time=duration(seconds, language))
+    return text
+
+
+def _progress(settings: Settings, events: Events, language: str) -> str:
+    last = events[-1] if events else None
+    if last is None or last["kind"] in ("progress", "start"):
+        return _preparing(last, language)
+    train = of_kind(events, "train")
+    if not train:
+        return _line(say("progress.measuring", language))
+    told = say(
+        "progress.training",
+        language,
+        step=train["step"],
+        steps=settings.steps,
+        speed=round(train["tokens_per_second"]),
+        left=duration(train["seconds_left"], language),
+        memory=byte_size(train["memory_bytes"], language),
+    )
+    return _bar(train["step"] / settings.steps, told) + _line(told)
+
+
+def _preparing(last: dict[str, Any] | None, language: str) -> str:
+    if last is None:
+        return _line(say("progress.starting", language))
+    if last.get("phase") != "fetching":
+        return _line(say("progress.loading", language))
+    done, total, left = last.get("done"), last.get("total"), last.get("seconds_left")
+    told = say("progress.fetching", language)
+    if total:
+        told += f" {byte_size(done, language)} / {byte_size(total, language)}"
+        told += f" · {say('progress.left', language, time=duration(left, language))}" if left else ""
+        return _bar(done / total, told) + _line(told)
+    return _line(told)
+
+
+def _result(run: dict[str, Any], language: str) -> str:
+    """Held-out loss before and after, and the forecast beside what was measured."""
+    result = run["result"]
+    if not result:
+        return ""
+    told = say(
+        "result.heldout",
+        language,
+        before=number(result["heldout_loss_before"], language, 3),
+        after=_loss(result["heldout_loss"], language),
+        steps=result["steps"],
+        speed=round(result["tokens_per_second"]),
+    )
+    return _line(told) + _forecast_beside(run.get("forecast") or {}, result, language)
+
+
+def _loss(loss: float | None, language: str) -> str:
+    return "–" if loss is None else number(loss, language, 3)
+
+
+def _forecast_beside(forecast: dict[str, Any], result: dict[str, Any], language: str) -> str:
+    rows = []
+    for key, measured, write in (
+        ("memory_bytes", result["peak_memory_bytes"], byte_size),
+        ("seconds", result["seconds"], duration),
+    ):
+        if forecast.get(key):
+            name = say(f"result.{key}", language)
+            rows.append(
+                f'<tr><th scope="row">{safe(name)}</th><td>{write(forecast[key], language)}</td>'
+                f"<td>{write(measured, language)}</td></tr>"
+            )
+    if not rows:
+        return ""
+    heads = "".join(
+        f'<th scope="col">{safe(say(key, language))}</th>'
+        for key in ("result.figure", "result.forecast", "result.measured")
+    )
+    return f'<table class="figures"><tr>{heads}</tr>{"".join(rows)}</table>'
+
+
+def _bar(share: float, told: str) -> str:
+    return (
+        f'<div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="100"'
+        f' aria-valuenow="{100 * share:.0f}" aria-label="{safe(told)}">'
+        f'<span style="width:{100 * min(1.0, share):.1f}%"></span></div>'
+    )
+
+
+def _line(text: str) -> str:
+    return f'<p class="line">{safe(text)}</p>'

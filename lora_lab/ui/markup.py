@@ -1,0 +1,33 @@
+"""Pieces of HTML that every tab uses. Whatever a person or a model wrote goes through safe()."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from lora_lab.errors import LabError
+from lora_lab.words import say
+
+
+def safe(text: Any) -> str:
+    """Text that cannot become markup, quotes included."""
+    return html.escape(str(text), quote=True)
+
+
+def problem_card(error: LabError, language: str) -> str:
+    """A calm card: what is wrong, where, what to do."""
+    place = error.place(language)
+    where = f'<p class="where">{safe(place)}</p>' if place else ""
+    return (
+        f'<div class="problem" role="alert"><strong>{safe(error.problem(language))}</strong>'
+        f"{where}<p>{safe(error.remedy(language))}</p></div>"
+    )
+
+
+def note(key: str, language: str, **facts: Any) -> str:
+    """One line of grey help, from the table of words."""
+    return f'<p class="note">{safe(say(key, language, **facts))}</p>'
+
+
+def step_title(number: int, key: str, language: str) -> str:
+    return f'<h2 class="step"><b aria-hidden="true">{number}</b>{safe(say(key, language))}</h2>'

@@ -1,0 +1,60 @@
+"""The page in one language: its head, its tabs, and what connects them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gradio as gr
+import psutil
+
+from lora_lab import lab
+from lora_lab.runs.warm import Warm
+from lora_lab.ui import api, compare, comparing, running, runs, train, wiring
+from lora_lab.ui.languages import switch
+from lora_lab.ui.markup import safe
+from lora_lab.ui.training import Training, sample_choices
+from lora_lab.words import byte_size, say
+
+CACHE_SECONDS = (3600, 24 * 3600)  # how often uploads are looked through, and how old they grow
+MOST_QUEUED = 64  # events that wait for a turn; training is not among them
+
+
+def build(language: str, warm: Warm, *, loopback: bool) -> tuple[gr.Blocks, list[str]]:
+    """The page, and the names of its settings in the order in which their values travel."""
+    with gr.Blocks(title="LoRA Lab", delete_cache=CACHE_SECONDS, analytics_enabled=False) as demo:
+        _head(language)
+        with gr.Tabs() as tabs:
+            with gr.Tab(say("page.train", language), id="train"):
+                samples = sample_choices(lab.sample_datasets(), language)
+                trains = train.lay_out(language, model_choices(), samples)
+            with gr.Tab(say("page.compare", language), id="compare") as compare_tab:
+                compares = compare.lay_out(language)
+            with gr.Tab(say("page.runs", language), id="runs") as runs_tab:
+                lists = runs.lay_out(language)
+        does = Training(trains, language, warm, loopback=loopback)
+        wiring.wire(trains, does, demo)
+        comparing.wire(compares, language, warm, [demo.load, compare_tab.select])
+        opens = [trains.run, trains.seen, tabs]
+        running.wire(lists, language, [demo.load, runs_tab.select], opens)
+        api.offer(language, warm, loopback=loopback)
+    demo.queue(max_size=MOST_QUEUED, default_concurrency_limit=4)
+    return demo, trains.form.names
+
+
+def model_choices() -> list[tuple[str, str]]:
+    return [(model["name"], model["name"]) for model in lab.models()]
+
+
+def _head(language: str) -> None:
+    with gr.Row(elem_id="head"):
+        gr.HTML(f"<h1>LoRA Lab</h1><p>{safe(say('page.what', language))}</p>")
+        gr.HTML(lambda: f'<div class="aside">{_machine(language)}{switch(language)}</div>')
+    if os.environ.get("SPACE_ID"):
+        gr.HTML(f'<p class="note">{safe(say("page.space", language))}</p>')
+
+
+def _machine(language: str) -> str:
+    told: dict[str, Any] = {"cores": os.cpu_count() or 1}
+    free = byte_size(psutil.virtual_memory().available, language)
+    return f"<span>{safe(say('page.machine', language, free=free, **told))}</span>"

@@ -1,0 +1,44 @@
+"""Uploaded files, as the page and the API name them: a path that Gradio gave, and a person's name.
+
+The path comes back from the browser, so it is believed only inside the folder of uploads.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from gradio.utils import get_upload_folder
+
+from lora_lab.errors import LabError
+
+LARGEST = "200mb"  # an upload is refused above it, before it is stored
+
+
+def accepted(payload: Any) -> tuple[Path, str]:
+    """The file of a Gradio upload payload and the name its owner knows it by.
+
+    Raises LabError when it is not a file that was uploaded here.
+    """
+    if isinstance(payload, list):
+        payload = payload[0] if payload else None
+    if not isinstance(payload, dict) or not isinstance(payload.get("path"), str):
+        raise LabError("no_file_uploaded")
+    path = Path(payload["path"]).resolve()
+    if not path.is_relative_to(Path(get_upload_folder()).resolve()) or not path.is_file():
+        raise LabError("no_file_uploaded")
+    return path, Path(str(payload.get("orig_name") or path.name)).name
+
+
+def kept(path: Path, name: str) -> str:
+    """What the page remembers of an upload, for remembered() to read."""
+    return json.dumps({"path": str(path), "orig_name": name})
+
+
+def remembered(text: str) -> tuple[Path, str]:
+    try:
+        payload = json.loads(text or "null")
+    except json.JSONDecodeError:
+        payload = None
+    return accepted(payload)
