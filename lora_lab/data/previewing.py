@@ -72,16 +72,42 @@ def preview(dataset: Dataset, tokenizer: Any, settings: Settings, examples: int 
 
 def pieces(encoded: Encoded, tokenizer: Any) -> list[tuple[str, bool]]:
     """(text, trained on) of each token; texts join to exactly what the ids decode to."""
-    found: list[tuple[str, bool]] = []
-    ids, before, start = encoded.ids, 0, 0
+    whole = _decode(tokenizer, encoded.ids)
+    ends = _quick_ends(encoded.ids, tokenizer)
+    if "".join(text for text, _ in ends) != whole:
+        ends = _careful_ends(encoded.ids, tokenizer, whole)
+    starts = [0, *(end for _, end in ends)]
+    return [
+        (text, any(encoded.supervised[start:end]))
+        for (text, end), start in zip(ends, starts, strict=False)
+    ]
+
+
+def _quick_ends(ids: list[int], tokenizer: Any) -> list[tuple[str, int]]:
+    """Each piece's text and the number of tokens up to its end, decoding a few tokens at a time."""
+    found: list[tuple[str, int]] = []
+    before, start = 0, 0
     for end in range(1, len(ids) + 1):
         # Decoded behind the piece before it, for some tokenizers drop the space of a first word.
         known = _decode(tokenizer, ids[before:start])
         text = _decode(tokenizer, ids[before:end])
         if end < len(ids) and (text.endswith(UNFINISHED) or not text.startswith(known)):
             continue
-        found.append((text[len(known) :], any(encoded.supervised[start:end])))
+        found.append((text[len(known) :], end))
         before, start = start, end
+    return found
+
+
+def _careful_ends(ids: list[int], tokenizer: Any, whole: str) -> list[tuple[str, int]]:
+    """The same by decoding from the first token each time: for tokenizers where a character that
+    is cut short spoils others before it (as Llama 2's bytes do)."""
+    found: list[tuple[str, int]] = []
+    known = ""
+    for end in range(1, len(ids) + 1):
+        text = whole if end == len(ids) else _decode(tokenizer, ids[:end])
+        if whole.startswith(text) and (end == len(ids) or not text.endswith(UNFINISHED)):
+            found.append((text[len(known) :], end))
+            known = text
     return found
 
 
