@@ -136,11 +136,12 @@ def _axes(frame: Frame, language: str, epochs_a_step: float, about: int) -> str:
             )
     parts.append(
         f'<text class="axis" x="{LEFT - 38}" y="13">{safe(say("chart.loss", language))}</text>'
-        f'<text class="axis" x="{right + 8}" y="{floor + 16}">{safe(say("chart.step", language))}</text>'
+        f'<text class="axis" x="{right + 26}" y="{floor + 16}">'
+        f"{safe(say('chart.step', language))}</text>"
     )
     if epochs_a_step:
         parts.append(
-            f'<text class="axis faint" x="{right + 8}" y="{floor + 30}">'
+            f'<text class="axis faint" x="{right + 26}" y="{floor + 30}">'
             f"{safe(say('chart.epoch', language))}</text>"
         )
     return "".join(parts)
@@ -171,11 +172,11 @@ def _end_labels(series: list[Series], frame: Frame, language: str) -> str:
     over = max(0.0, spots[-1] - (frame.height - BOTTOM - 14))
     spots = [spot - over for spot in spots]
     texts = []
+    x = 10 + max(frame.x(s.points[-1][0]) for s in series)
     for s, y in zip(sorted(series, key=lambda s: frame.y(s.points[-1][1])), spots, strict=True):
-        x = frame.width - RIGHT + 8
         name = s.name if len(s.name) <= 13 else f"{s.name[:12]}…"
         texts.append(
-            f'<g class="series s{s.style}"><text class="name" x="{x}" y="{y:.1f}">{safe(name)}</text>'
-            f'<text class="last" x="{x}" y="{y + 13:.1f}">{number(s.points[-1][1], language, 3)}</text></g>'
+            f'<g class="series s{s.style}"><text class="name" x="{x:.1f}" y="{y:.1f}">{safe(name)}</text>'
+            f'<text class="last" x="{x:.1f}" y="{y + 13:.1f}">{number(s.points[-1][1], language, 3)}</text></g>'
         )
     return "".join(texts)

@@ -45,15 +45,19 @@ def lay_out(language: str) -> CompareTab:
                 strengths.append(_strength(language))
             slots.append(slot)
     with gr.Row():
-        write = gr.Button(say("compare.write", language), variant="primary", scale=0, min_width=140)
-        stop = gr.Button(say("train.stop", language), scale=0, min_width=110)
-        add = gr.Button(say("compare.add", language), scale=0, min_width=170)
+        write = _button("compare.write", language, variant="primary")
+        stop = _button("train.stop", language)
+        add = _button("compare.add", language)
     with gr.Accordion(say("compare.more", language), open=False), gr.Row():
         sampling = [_number(*told, language) for told in SAMPLING]
     problem, answers = gr.HTML(), gr.HTML(empty(language))
     return CompareTab(
         prompts, adapters, strengths, slots, add, write, stop, sampling, problem, answers
     )
+
+
+def _button(key: str, language: str, variant: Any = "secondary") -> gr.Button:
+    return gr.Button(say(key, language), variant=variant, size="md", scale=0, min_width=190)
 
 
 SAMPLING = [("max_new_tokens", 80, 1), ("temperature", 0.7, 0.1), ("top_p", 0.95, 0.05)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from lora_lab.ui.markup import safe
 from lora_lab.words import number, say
 
-WIDTH, TALLEST, GAP = 430.0, 132.0, 52.0  # user units of the SVG
+WIDTH, TALLEST, GAP = 380.0, 126.0, 48.0  # user units of the SVG
 THINNEST = 1.5  # a rank-1 strip of a wide matrix would vanish
 
 

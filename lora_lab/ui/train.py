@@ -131,12 +131,12 @@ def _more(language: str) -> dict[str, Any]:
 
 def _right(language: str) -> dict[str, Any]:
     parts: dict[str, Any] = {"facts": gr.HTML(), "drawing": gr.HTML()}
-    with gr.Group(elem_classes="run"):
-        with gr.Row(equal_height=False):
-            parts["standing"] = gr.HTML(note("train.nothing_yet", language))
-            with gr.Column(scale=0, min_width=120):
-                parts["stop"] = gr.Button(say("train.stop", language), visible=False, size="md")
-                parts["resume"] = gr.Button(say("train.resume", language), visible=False, size="md")
+    with gr.Column(elem_classes="run"):
+        parts["standing"] = gr.HTML(note("train.nothing_yet", language))
+        with gr.Row(elem_classes="acts"):
+            for name in ("stop", "resume"):
+                text = say(f"train.{name}", language)
+                parts[name] = gr.Button(text, visible=False, size="md", scale=0, min_width=120)
         parts["trouble"] = gr.HTML()
         parts["chart"] = gr.HTML()
         parts["kept"] = gr.HTML()
