@@ -65,8 +65,8 @@ def _read(gguf: Path, name: str) -> dict[str, Any]:
     except Exception as error:  # its reader meets damage with whatever it trips over
         raise LabError("gguf_corrupt", file=gguf.name) from error
     pre = reader.fields.get("tokenizer.ggml.pre")
-    whole = {"F32": torch.float32, "F16": torch.float16}
-    dtype = whole.get(*kinds, torch.bfloat16) if len(kinds) == 1 else torch.bfloat16
+    only = kinds.pop() if len(kinds) == 1 else ""
+    dtype = {"F32": torch.float32, "F16": torch.float16}.get(only, torch.bfloat16)
     need, free = size * (dtype.itemsize + 4), psutil.virtual_memory().available
     if need > free:
         raise LabError(

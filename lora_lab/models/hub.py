@@ -161,7 +161,7 @@ def _stream(repository: Repository, entry: Entry, path: Path, came: Callable[[in
         hf_raise_for_status(answer)
         here = here if answer.status_code == 206 else 0
         with path.open("ab" if here else "wb") as out:
-            for chunk in answer.iter_bytes(1 << 18):
+            for chunk in answer.iter_bytes():
                 here += out.write(chunk)
                 if here > entry.size:
                     break
@@ -216,6 +216,8 @@ def _understood(error: Exception, hub_id: str) -> tuple[LabError | None, bool]:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):
             return LabError("gated", model=hub_id), False
+        if status == 404:
+            return LabError("unknown_on_hub", model=hub_id), False
         return LabError("hub_failed", model=hub_id, status=status), status >= 500 or status == 429
     # A ValueError is a page where JSON was due: a school's network that answers for the Hub.
     if isinstance(error, (httpx2.RequestError, ConnectionError, TimeoutError, ValueError)):
