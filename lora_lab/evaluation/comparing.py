@@ -12,7 +12,6 @@ What is told are events, JSON-able all of them; column 0 is the base, then the a
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -38,6 +37,7 @@ RANGES = {
     "max_new_tokens": (1, 4096),
     "temperature": (0, 5),
     "top_p": (0.01, 1),
+    "seed": (0, 2**31 - 1),
     "strength": (-10, 10),
 }
 
@@ -52,10 +52,18 @@ class Place:
 
 @dataclass(frozen=True)
 class Text:
-    """What losses are measured on: rows that no training saw, cut at max_length tokens."""
+    """What losses are measured on: rows that no training saw, cut at max_length tokens.
+
+    most: so many rows at most, the first ones; None for all.
+    """
 
     dataset: Dataset
     max_length: int
+    most: int | None = MOST_ROWS
+
+    def rows(self, tokenizer: Any) -> list[tokenising.Encoded]:
+        first = self.dataset.of(self.dataset.examples[: self.most])
+        return tokenising.encode(first, tokenizer, self.max_length)[: self.most]
 
 
 def compare(
@@ -78,8 +86,10 @@ def compare(
     fit, a prompt that is empty or too long, whatever loading the model can raise.
     """
     began = time.monotonic()
-    _check_ranges(adapters, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p)
-    if not prompts:
+    adapters = [(folder, _number("strength", strength)) for folder, strength in adapters]
+    most, seed = int(_number("max_new_tokens", max_new_tokens)), int(_number("seed", seed))
+    temperature, top_p = _number("temperature", temperature), _number("top_p", top_p)
+    if not prompts or not all(isinstance(prompt, str) for prompt in prompts):
         raise LabError("prompt_empty")
     if len(prompts) * (1 + len(adapters)) > MOST_ANSWERS:
         raise LabError("too_many_answers", prompts=len(prompts), most=MOST_ANSWERS)
@@ -95,7 +105,7 @@ def compare(
             routing,
             prompts,
             columns,
-            max_new_tokens,
+            most,
             temperature,
             top_p,
             seed,
@@ -115,7 +125,7 @@ def evaluate(
 ) -> Iterator[dict[str, Any]]:
     """The held-out losses alone: compare's events without the pieces."""
     began = time.monotonic()
-    _check_ranges(adapters)
+    adapters = [(folder, _number("strength", strength)) for folder, strength in adapters]
     yield {"kind": "progress", "phase": "loading"}
     base = loaded.base(sources.fetch(model), place.device, place.precision)
     with loaded.attached(base, [folder for folder, _ in adapters]) as routing:
@@ -136,7 +146,7 @@ def _figures(
     heldout: list[dict[str, Any]] = [
         {
             "name": text.dataset.name,
-            "rows": min(MOST_ROWS, len(text.dataset.examples)),
+            "rows": len(text.rows(base.tokenizer)),
             "losses": [None] * len(columns),
         }
         for text in texts
@@ -152,10 +162,9 @@ def _figures(
 def _loss(base: loaded.Base, routing: Any, column: Column, text: Text) -> float:
     """The loss of a column on a text; found once for as long as neither changes."""
     adapter = column and (column, loaded.stamp(Path(column[0])))
-    key = (text.dataset.fingerprint, text.max_length, adapter)
+    key = (text.dataset.fingerprint, text.max_length, text.most, adapter)
     if key not in base.losses:
-        first = text.dataset.of(text.dataset.examples[:MOST_ROWS])
-        rows = tokenising.encode(first, base.tokenizer, text.max_length)[:MOST_ROWS]
+        rows = text.rows(base.tokenizer)
         with answering(base.model, routing, [column]):
             base.losses[key] = heldout_loss(base.model, rows)
     return base.losses[key]
@@ -188,9 +197,11 @@ def _columns(adapters: Adapters) -> list[Column]:
     return [None, *((str(folder), strength) for folder, strength in adapters)]
 
 
-def _check_ranges(adapters: Adapters, **chosen: float) -> None:
-    strengths = [("strength", strength) for _, strength in adapters]
-    for name, value in [*chosen.items(), *strengths]:
-        low, high = RANGES[name]
-        if not math.isfinite(value) or not low <= value <= high:
-            raise LabError("setting_out_of_range", name=name, value=str(value), low=low, high=high)
+def _number(name: str, value: Any) -> float:
+    """value, once it is a number in its range: these come straight from pages and programs."""
+    low, high = RANGES[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise LabError("setting_not_a_number", name=name, value=str(value)[:60], low=low, high=high)
+    if not low <= value <= high:
+        raise LabError("setting_out_of_range", name=name, value=str(value), low=low, high=high)
+    return value

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from statistics import median
+from time import perf_counter
 from typing import Any
 
 from lora_lab.evaluation.choosing import Chooser
@@ -28,7 +28,7 @@ def ms_per_token(
     for _ in range(WARM_UP + steps):
         for column, forward, times in zip(columns, forwards, taken, strict=True):
             with answering(model, routing, [column]):
-                began = time.perf_counter()
+                began = perf_counter()
                 forward.step(greedy)
-                times.append(1000 * (time.perf_counter() - began))
+                times.append(1000 * (perf_counter() - began))
     return [median(times[WARM_UP:]) for times in taken]

@@ -156,6 +156,9 @@ def test_an_adapter_for_prompts_meets_them_as_in_its_training(model, folder, tmp
     [
         {"temperature": float("nan")},
         {"temperature": -1},
+        {"temperature": "hot"},
+        {"seed": -1},
+        {"prompts": [{"no": "text"}]},
         {"top_p": 0},
         {"max_new_tokens": 0},
         {"max_new_tokens": 10**9},

@@ -1,21 +1,24 @@
-import time
+import pytest
 
-from lora_lab.evaluation.timing import WARM_UP, ms_per_token
+from lora_lab.evaluation import timing
 from lora_lab.lora.attaching import attach
 
 
-def test_a_slower_column_takes_longer_and_all_take_turns(model):
-    """One adapter is made slow by 20 ms a token; the order of calls is seen by its layer."""
+def test_each_column_is_timed_by_itself_and_all_take_turns(model, monkeypatch):
+    """The clock is the test's own: 3 ms pass in the base's layer, 20 ms in the adapter's."""
     path = next(name for name, _ in model.named_modules() if name.endswith(("q_proj", "c_attn")))
     routing = attach(model, "slow", [path], 2, 4.0)
-    layer, turns = model.get_submodule(path), []
+    clock, turns = [0.0], []
 
-    def wait(*_):
+    def pass_time(*_):
         turns.append(routing.whole)
-        if routing.whole:
-            time.sleep(0.02)
+        # The first steps, which read the prompt and warm up, take long and must not count.
+        late = len(turns) > 2 * timing.WARM_UP
+        clock[0] += (0.020 if routing.whole else 0.003) if late else 5.0
 
-    layer.register_forward_hook(wait)
-    base, slow = ms_per_token(model, routing, [1, 2, 3], [None, ("slow", 1.0)], steps=5)
-    assert slow - base > 15
-    assert turns == [None, ("slow", 1.0)] * (WARM_UP + 5)
+    model.get_submodule(path).register_forward_hook(pass_time)
+    monkeypatch.setattr(timing, "perf_counter", lambda: clock[0])
+    columns = [None, ("slow", 1.0)]
+    times = timing.ms_per_token(model, routing, [1, 2, 3], columns, steps=5)
+    assert times == pytest.approx([3.0, 20.0])
+    assert turns == columns * (timing.WARM_UP + 5)

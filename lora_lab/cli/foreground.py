@@ -1,0 +1,65 @@
+"""A run trained in this process, with its events told as they come."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lora_lab.runs import worker
+from lora_lab.runs.folder import ALIVE, Run
+
+LOOK_SECONDS = 0.2
+
+
+def follow(run: Run, tell: Callable[[dict[str, Any]], None]) -> None:
+    """Train run here until it ends, or wait for the worker that was faster in taking it.
+
+    Ctrl-C asks it to stop, with its adapter kept; a second one interrupts it at once. Either ends
+    in KeyboardInterrupt.
+    """
+    ended = threading.Event()
+    _, told_already = run.events()
+    teller = threading.Thread(target=_tell, args=(run, tell, told_already, ended))
+    with _asking_first(run) as interrupted:
+        teller.start()
+        try:
+            worker.run_to_its_end(run)
+            while run.status()["state"] in ALIVE:
+                time.sleep(LOOK_SECONDS)
+        finally:
+            ended.set()
+            teller.join()
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+
+
+def _tell(
+    run: Run, tell: Callable[[dict[str, Any]], None], offset: int, ended: threading.Event
+) -> None:
+    last = False
+    while not last:
+        last = ended.wait(LOOK_SECONDS)
+        events, offset = run.events(offset)
+        for event in events:
+            tell(event)
+
+
+@contextmanager
+def _asking_first(run: Run) -> Iterator[threading.Event]:
+    """The first Ctrl-C asks the run to stop; the next is Python's own."""
+    interrupted = threading.Event()
+
+    def ask(*_: Any) -> None:
+        signal.signal(signal.SIGINT, before)
+        interrupted.set()
+        run.ask_to_stop()
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,180 @@
+"""Answers and progress as sentences, for people who read a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from lora_lab.words import byte_size, duration, number, say
+
+EVERY_SECONDS = 2.0  # how often a line of progress is written at most
+
+
+class Progress:
+    """Writes events to stderr, a line each; of the frequent ones, one every few seconds."""
+
+    def __init__(self, language: str):
+        self._language = language
+        self._last = ("", 0.0)
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        line = _LINES.get(event["kind"], _nothing)(event, self._language)
+        if line and not self._too_soon(event):
+            print(line, file=sys.stderr, flush=True)
+
+    def _too_soon(self, event: dict[str, Any]) -> bool:
+        kind = event["kind"] + event.get("phase", "")
+        if kind == self._last[0] and time.monotonic() - self._last[1] < EVERY_SECONDS:
+            return True
+        self._last = (kind, time.monotonic())
+        return False
+
+
+def _progress(event: dict[str, Any], language: str) -> str:
+    line = say(f"cli.phase.{event['phase']}", language)
+    if event.get("total"):
+        done, total = (byte_size(event[name], language) for name in ("done", "total"))
+        line += " " + say("cli.bytes", language, done=done, total=total)
+    if event.get("seconds_left") is not None:
+        line += " " + _left(event, language)
+    return line
+
+
+def _train(event: dict[str, Any], language: str) -> str:
+    line = say(
+        "cli.step",
+        language,
+        step=event["step"],
+        loss=number(event["loss"], language, 3),
+        speed=number(round(event["tokens_per_second"]), language),
+    )
+    return f"{line} {_left(event, language)}"
+
+
+def _left(event: dict[str, Any], language: str) -> str:
+    return say("cli.left", language, time=duration(event["seconds_left"], language))
+
+
+def _heldout(event: dict[str, Any], language: str) -> str:
+    loss = number(event["loss"], language, 3)
+    return say("cli.heldout", language, step=event["step"], loss=loss)
+
+
+def _sample(event: dict[str, Any], language: str) -> str:
+    return say("cli.sample", language, step=event["step"], text=" ".join(event["text"].split()))
+
+
+def _warning(event: dict[str, Any], language: str) -> str:
+    return say(event["key"], language, **event["facts"])
+
+
+def _nothing(event: dict[str, Any], language: str) -> str:
+    return ""
+
+
+_LINES = {
+    "progress": _progress,
+    "train": _train,
+    "heldout": _heldout,
+    "sample": _sample,
+    "warning": _warning,
+}
+
+
+def sentences(verb: str, answer: dict[str, Any], language: str) -> str:
+    """The answer of a verb, for people."""
+    return _SENTENCES[verb](answer, language)
+
+
+def _models(answer: dict[str, Any], language: str) -> str:
+    return "\n".join(_model(model, language) for model in answer["models"])
+
+
+def _model(model: dict[str, Any], language: str) -> str:
+    size = byte_size(model["size_bytes"], language)
+    where = say("cli.here", language) if model["here"] else size
+    facts = f"{number(model['parameters'], language)}, {model['licence']}, {where}"
+    return f"{model['name']}  ({facts})\n    {say(model['good_for'], language)}"
+
+
+def _count(answer: dict[str, Any], language: str) -> str:
+    return say(
+        "cli.count",
+        language,
+        trainable=answer["trainable"],
+        total=answer["total"],
+        percent=number(answer["percent"], language),
+        size=byte_size(answer["adapter_bytes"], language),
+    )
+
+
+def _trained(answer: dict[str, Any], language: str) -> str:
+    state = say(f"run.state.{answer['state']}", language)
+    losses = (answer["heldout_loss_before"], answer["heldout_loss"])
+    before, after = ("–" if loss is None else number(loss, language, 3) for loss in losses)
+    return say(
+        "cli.trained",
+        language,
+        run=answer["run"],
+        state=state,
+        before=before,
+        after=after,
+        adapter=answer["adapter"],
+    )
+
+
+def _stopped(answer: dict[str, Any], language: str) -> str:
+    return f"{answer['run']}  {say('run.state.' + answer['state'], language)}"
+
+
+def _runs(answer: dict[str, Any], language: str) -> str:
+    if not answer["runs"]:
+        return say("cli.no_runs", language)
+    lines = []
+    for run in answer["runs"]:
+        settings, state = run["settings"], say(f"run.state.{run['state']}", language)
+        loss = (run["result"] or {}).get("heldout_loss")
+        end = (
+            "" if loss is None else f"  {say('cli.loss', language, loss=number(loss, language, 3))}"
+        )
+        name = f"{settings['model']}  {run['data']['name']}  r = {settings['rank']}"
+        lines.append(f"{run['id']}  {state}  {name}{end}")
+    return "\n".join(lines)
+
+
+def _compared(answer: dict[str, Any], language: str) -> str:
+    base = say("cli.base", language)
+    blocks = []
+    for told in answer["prompts"]:
+        columns = {base: told["base"], **told["adapted"]}
+        texts = "\n".join(f"── {name}\n{text.strip()}" for name, text in columns.items())
+        blocks.append(f"> {told['prompt']}\n{texts}")
+    times = _row(answer["ms_per_token"], base, language, 1)
+    blocks.append(say("cli.ms", language, values=times))
+    blocks += [_measured(text, language) for text in answer["heldout"]]
+    return "\n\n".join(blocks)
+
+
+def _measured(answer: dict[str, Any], language: str) -> str:
+    values = _row(answer, say("cli.base", language), language, 3)
+    return say("cli.losses", language, data=answer["data"], rows=answer["rows"], values=values)
+
+
+def _row(values: dict[str, Any], base: str, language: str, decimals: int) -> str:
+    named = {base: values["base"], **values["adapted"]}
+    return " · ".join(
+        f"{name} {number(value, language, decimals)}" for name, value in named.items()
+    )
+
+
+_SENTENCES = {
+    "models": _models,
+    "count": _count,
+    "train": _trained,
+    "resume": _trained,
+    "stop": _stopped,
+    "runs": _runs,
+    "compare": _compared,
+    "evaluate": _measured,
+}

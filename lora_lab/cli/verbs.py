@@ -1,0 +1,205 @@
+"""What each verb does: parsed flags in, one JSON-able answer out, progress told on the way."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lora_lab import lab
+from lora_lab.cli import flags
+from lora_lab.cli.foreground import follow
+from lora_lab.errors import LabError
+from lora_lab.runs import folder
+
+OWNER = "command-line"
+Answer = dict[str, Any]
+Tell = Callable[[dict[str, Any]], None]  # shows an event to whoever waits
+
+
+def models(told: argparse.Namespace, tell: Tell) -> Answer:
+    return {"models": lab.models()}
+
+
+def count(told: argparse.Namespace, tell: Tell) -> Answer:
+    return lab.count(flags.settings(told))
+
+
+def train(told: argparse.Namespace, tell: Tell) -> Answer:
+    settings = flags.settings(told)
+    _check_out(told.out)
+    return _to_its_end(lab.start(settings, OWNER), told.out, tell)
+
+
+def resume(told: argparse.Namespace, tell: Tell) -> Answer:
+    _check_out(told.out)
+    lab.resume(told.run, folder.find(told.run).owner)
+    return _to_its_end(told.run, told.out, tell)
+
+
+def stop(told: argparse.Namespace, tell: Tell) -> Answer:
+    run = folder.find(told.run)
+    lab.stop(run.id, run.owner)
+    return {"run": run.id, "state": run.status()["state"]}
+
+
+def runs(told: argparse.Namespace, tell: Tell) -> Answer:
+    """Everybody's: whoever has a shell on the machine can read the folders anyway."""
+    return {"runs": [lab.run(run.id, run.owner) for run in folder.all_runs()]}
+
+
+def compare(told: argparse.Namespace, tell: Tell) -> Answer:
+    settings, adapters = flags.settings(told), _adapters(told.adapter)
+    names = ("device", "precision", "threads")
+    sampling = ("max_new_tokens", "temperature", "top_p", "seed", "system")
+    events = lab.compare(
+        settings.model,
+        [(str(path), strength) for path, strength in adapters.values()],
+        told.prompt,
+        {name: getattr(settings, name) for name in names},
+        **{name: getattr(told, name) for name in sampling},
+    )
+    columns = [None, *adapters]
+    texts = [["" for _ in columns] for _ in told.prompt]
+    figures: dict[str, Any] = {"ms_per_token": None, "heldout": []}
+    warnings, seconds = [], 0.0
+    for event in events:
+        tell(event)
+        for piece in event.get("pieces", ()):
+            texts[piece["prompt"]][piece["column"]] += piece["text"]
+        if event["kind"] == "figures":
+            figures = event
+        if event["kind"] == "warning":
+            warnings.append({"adapter": columns[event["column"]], **_said(event)})
+        seconds = event.get("seconds", seconds)
+    return {
+        "model": settings.model,
+        "seed": told.seed,
+        "prompts": [
+            {"prompt": prompt, **_by_adapter(row, columns)}
+            for prompt, row in zip(told.prompt, texts, strict=True)
+        ],
+        "ms_per_token": _by_adapter(figures["ms_per_token"], columns),
+        "heldout": [_losses(text, columns) for text in figures["heldout"]],
+        "warnings": warnings,
+        "seconds": seconds,
+    }
+
+
+def evaluate(told: argparse.Namespace, tell: Tell) -> Answer:
+    settings, adapters = flags.settings(told), _adapters(told.adapter)
+    columns = [None, *adapters]
+    chosen = [(str(path), strength) for path, strength in adapters.values()]
+    answer: Answer = {"model": settings.model, "warnings": []}
+    for event in lab.evaluate(asdict(settings), chosen):
+        tell(event)
+        if event["kind"] == "figures":
+            answer.update(_losses(event["heldout"][0], columns))
+        if event["kind"] == "warning":
+            answer["warnings"].append({"adapter": columns[event["column"]], **_said(event)})
+    return answer
+
+
+VERBS: dict[str, Callable[[argparse.Namespace, Tell], Answer]] = {
+    "models": models,
+    "count": count,
+    "train": train,
+    "resume": resume,
+    "stop": stop,
+    "runs": runs,
+    "compare": compare,
+    "evaluate": evaluate,
+}
+
+
+def _to_its_end(run_id: str, out: Path | None, tell: Tell) -> Answer:
+    """Train in this process, then say what became of it."""
+    run = folder.find(run_id)
+    follow(run, tell)
+    status = run.status()
+    if status["error"]:
+        raise LabError.from_json(status["error"])
+    events = run.events()[0]
+    losses = [event["loss"] for event in events if event["kind"] == "train"]
+    start = next(event for event in events if event["kind"] == "start")
+    if out:
+        shutil.copytree(run.adapter, out, dirs_exist_ok=True)
+    return {
+        "run": run.id,
+        "state": status["state"],
+        "adapter": str((out or run.adapter).absolute()),
+        "base_folder": run.config["base"]["folder"],
+        "trainable": start["trainable"],
+        "first_loss": losses[0] if losses else None,
+        "last_loss": losses[-1] if losses else None,
+        **(run.result() or {}),
+    }
+
+
+def _check_out(out: Path | None) -> None:
+    """The folder is made now: a place that cannot be written to is not found out after training."""
+    if out is None:
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        strange = next(
+            (p for p in out.iterdir() if not (out / "adapter_config.json").exists()), None
+        )
+    except OSError as error:
+        raise LabError("out_not_writable", folder=str(out), reason=error.strerror) from error
+    if strange:
+        raise LabError("out_not_empty", folder=str(out), found=strange.name)
+
+
+def _adapters(told: list[str]) -> dict[str, tuple[Path, float]]:
+    """NAME_OR_DIR[=STRENGTH] -> folder and strength, by the name to show.
+
+    The name is what was typed, without the strength where that leaves no two alike.
+    """
+    split = [_strength(text) for text in told]
+    alone = [name for name, _ in split]
+    names = [
+        name if alone.count(name) == 1 else text for text, name in zip(told, alone, strict=True)
+    ]
+    return {
+        shown: (_folder(name), strength)
+        for shown, (name, strength) in zip(names, split, strict=True)
+    }
+
+
+def _strength(text: str) -> tuple[str, float]:
+    name, equals, strength = text.rpartition("=")
+    if not equals or Path(text).exists():
+        return text, 1.0
+    try:
+        return name, float(strength)
+    except ValueError:
+        raise LabError("strength_not_a_number", adapter=text, value=strength) from None
+
+
+def _folder(name: str) -> Path:
+    """A folder, or the adapter of the run of that name."""
+    if Path(name).is_dir():
+        return Path(name)
+    try:
+        return folder.find(name).adapter
+    except LabError:
+        raise LabError("no_such_adapter", adapter=name) from None
+
+
+def _by_adapter(values: list[Any] | None, columns: list[str | None]) -> dict[str, Any]:
+    """{"base": the first, "adapted": the others by adapter}."""
+    base, *others = values or [None] * len(columns)
+    return {"base": base, "adapted": dict(zip(columns[1:], others, strict=True))}
+
+
+def _losses(text: dict[str, Any], columns: list[str | None]) -> dict[str, Any]:
+    losses = _by_adapter(text["losses"], columns)
+    return {"data": text["name"], "rows": text["rows"], **losses}
+
+
+def _said(event: dict[str, Any]) -> dict[str, Any]:
+    return {"key": event["key"], "facts": event["facts"]}
