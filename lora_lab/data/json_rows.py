@@ -13,6 +13,7 @@ from lora_lab.data.table import Table
 from lora_lab.errors import LabError
 
 LONGEST_NUMBER = sys.get_int_max_str_digits()
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -70,7 +71,7 @@ def value(
     """
     try:
         found, end = DECODER.raw_decode(text, at)
-        if "\\u" in text[at:end]:
+        if SURROGATE.search(text, at, end):
             _check_surrogates(found)
         return found, end
     except json.JSONDecodeError as fault:

@@ -39,12 +39,12 @@ def _from_json(told: str, name: str, row: int, column: str) -> Any:
 
 
 def _message(message: Any, turn: int, where: dict) -> dict[str, str]:
-    if not isinstance(message, dict) or not {"role", "content"} <= set(message):
+    if not isinstance(message, dict) or "role" not in message or "content" not in message:
         raise LabError("chat_message_keys", **where, turn=turn, value=shown(message))
     role, content = message["role"], message["content"]
-    extra = [key for key in message if key not in ("role", "content") and message[key] is not None]
-    if extra:
-        raise LabError("chat_extra_key", **where, turn=turn, name=shown(extra[0]))
+    for key in message:
+        if key not in ("role", "content") and message[key] is not None:
+            raise LabError("chat_extra_key", **where, turn=turn, name=shown(key))
     if role not in ROLES:
         raise LabError("chat_role", **where, turn=turn, role=shown(role))
     if not isinstance(content, str):
