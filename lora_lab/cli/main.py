@@ -13,7 +13,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from itertools import zip_longest
 from typing import IO
 
 from lora_lab import config, words
@@ -70,7 +71,8 @@ def _stdout_kept() -> Iterator[IO[str]]:
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        yield os.fdopen(os.dup(kept), "w", encoding="utf-8")
+        with redirect_stdout(sys.stderr):
+            yield os.fdopen(os.dup(kept), "w", encoding="utf-8")
     finally:
         sys.stdout.flush()
         os.dup2(kept, 1)
@@ -80,7 +82,7 @@ def _stdout_kept() -> Iterator[IO[str]]:
 def _language(arguments: list[str]) -> str:
     """--lang, else $LORA_LAB_LANG, else the machine's; known before anything is parsed, since the
     parser itself speaks it."""
-    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
+    for flag, value in zip_longest(arguments, arguments[1:], fillvalue=""):
         name, _, joined = flag.partition("=")
         if name == "--lang" and (joined or value) in words.LANGUAGES:
             return joined or value
