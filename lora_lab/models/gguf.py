@@ -44,9 +44,8 @@ def convert(gguf: Path, folder: Path, name: str) -> None:
         raise LabError(
             "unsupported_architecture", model=name, architecture=told["architecture"]
         ) from error
-    _mend(tokenizer, told)
     model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    _mended(tokenizer, told).save_pretrained(folder)
     _forget_the_place(folder)
 
 
@@ -60,6 +59,7 @@ def _read(gguf: Path, name: str) -> dict[str, Any]:
         reader = GGUFReader(gguf)
         architecture = reader.fields["general.architecture"].contents()
         context = reader.fields[f"{architecture}.context_length"].contents()
+        tokens = len(reader.fields["tokenizer.ggml.tokens"].data)
         kinds = {t.tensor_type.name for t in reader.tensors if len(t.shape) > 1}
         size = sum(int(t.n_elements) for t in reader.tensors)
     except Exception as error:  # its reader meets damage with whatever it trips over
@@ -75,23 +75,44 @@ def _read(gguf: Path, name: str) -> dict[str, Any]:
     return {
         "architecture": architecture,
         "context": int(context),
+        "tokens": tokens,
         "pre": pre.contents() if pre else "",
         "dtype": dtype,
     }
 
 
-def _mend(tokenizer: Any, told: dict[str, Any]) -> None:
-    """Gives the tokenizer what its GGUF names but transformers does not read from it."""
-    from tokenizers import pre_tokenizers
+def _mended(tokenizer: Any, told: dict[str, Any]) -> Any:
+    """The tokenizer as its GGUF has it, where transformers reads more or less into it.
 
-    tokenizer.model_max_length = told["context"]
+    A GGUF without an unknown token gets one past the end of the vocabulary, which the model has no
+    row for; the context and the splitting of digits are not read at all.
+    """
+    from tokenizers import Tokenizer, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    inner = json.loads(tokenizer.backend_tokenizer.to_str())
+    vocabulary = told["tokens"]
+    inner["added_tokens"] = [t for t in inner["added_tokens"] if t["id"] < vocabulary]
+    names = {
+        name: token
+        for name, token in tokenizer.special_tokens_map.items()
+        if isinstance(token, str) and tokenizer.convert_tokens_to_ids(token) < vocabulary
+    }
+    backend = Tokenizer.from_str(json.dumps(inner))
     if told["pre"] in SINGLE_DIGITS:
-        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        backend.pre_tokenizer = pre_tokenizers.Sequence(
             [
                 pre_tokenizers.Digits(individual_digits=True),
                 pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
             ]
         )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        chat_template=tokenizer.chat_template,
+        model_max_length=told["context"],
+        clean_up_tokenization_spaces=False,
+        **names,
+    )
 
 
 def _forget_the_place(folder: Path) -> None:
