@@ -8,7 +8,7 @@ process, never in its own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from lora_lab.config import Settings, from_json
 from lora_lab.data import reading, samples, shaping, tokenising
 from lora_lab.data.dataset import Dataset
 from lora_lab.errors import LabError
-from lora_lab.lora import counting
-from lora_lab.models import catalogue, shapes
+from lora_lab.lora import counting, targets
+from lora_lab.models import catalogue, shapes, sources
 from lora_lab.runs import folder, queue
-# from lora_lab.training import forecast as forecasting
+from lora_lab.training import forecast as forecasting
+from lora_lab.training import speed
 
 MOST_WAITING = 20  # runs one person may have in the queue
 # What the warm process may be asked for.
@@ -32,7 +33,7 @@ HEAVY = ("preview", "describe", "fetch", "compare", "evaluate")
 def models() -> list[dict[str, Any]]:
     """The catalogue, with whether each model is on this machine already."""
     return [
-        {**asdict(model), "good_for": model.good_for, "here": shapes.is_here(model.name)}
+        {**asdict(model), "good_for": model.good_for, "here": sources.is_here(model.name)}
         for model in catalogue.CATALOGUE
     ]
 
@@ -46,26 +47,34 @@ def sample_datasets() -> list[dict[str, Any]]:
 
 
 def count(settings: Settings) -> dict[str, Any]:
-    """{"trainable", "total", "percent", "adapter_bytes"}: arithmetic on the model's shapes."""
+    """Arithmetic on the model's shapes: {"trainable", "total", "percent", "adapter_bytes",
+    "matrices": how many are adapted, "matrix": the first of them, "path" and sizes}."""
     known = shapes.shapes(settings.model)
     sizes = known.sizes()
+    chosen = resolve(settings.targets, sizes)
     trainable = counting.trainable(sizes, settings.targets, settings.rank)
+    inputs, outputs = sizes[chosen[0]]
     return {
         "model": settings.model,
         "trainable": trainable,
         "total": known.total,
         "percent": 100 * trainable / known.total,
         "adapter_bytes": counting.adapter_bytes(sizes, settings.targets, settings.rank),
+        "matrices": len(chosen),
+        "matrix": {"path": chosen[0], "in_features": inputs, "out_features": outputs},
     }
 
 
 def forecast(settings: Settings, reading: dict[str, Any] | None = None) -> dict[str, Any]:
-    """{"seconds", "memory_bytes", …}, before anything is loaded.
+    """{"memory_bytes", "seconds", "seconds_a_step"}, before anything is loaded.
 
-    reading: what preview told of the rows ("mean_tokens", "supervised_share", "heldout_rows");
-    without it, rows are taken to be half of the longest allowed.
+    reading: "mean_tokens", "supervised_share" and "heldout_rows", as preview tells them; without
+    it, rows are taken to be half of the longest allowed.
     """
-    return forecasting.forecast(shapes.shapes(settings.model), settings, reading)
+    told = reading or {"mean_tokens": settings.max_length / 2}
+    names = {field.name for field in fields(forecasting.Reading)}
+    known = forecasting.Reading(**{name: told[name] for name in names & told.keys()})
+    return forecasting.forecast(shapes.shapes(settings.model), settings, known, speed.known())
 
 
 def check(settings: Settings, path: Path | None = None, name: str | None = None) -> dict[str, Any]:
@@ -78,6 +87,7 @@ def check(settings: Settings, path: Path | None = None, name: str | None = None)
     return {
         "name": dataset.name,
         "shape": dataset.shape,
+        "delimiter": table.delimiter,
         "columns": dataset.columns,
         "all_columns": table.columns,
         "rows": len(dataset.examples),
@@ -93,17 +103,17 @@ def preview(
 
     A model that is not on this machine gives {"kind": "not_here", "size_bytes"} instead.
     """
-    from lora_lab.data import tokenising
-    from lora_lab.models import loading, sources
+    from lora_lab.data import previewing
+    from lora_lab.models import loading
 
     chosen = from_json(settings)
     dataset = _dataset(_table(chosen, Path(path) if path else None, name), chosen)
-    if not shapes.is_here(chosen.model):
+    if not sources.is_here(chosen.model):
         model = catalogue.find(chosen.model)
         yield {"kind": "not_here", "size_bytes": model.size_bytes if model else None}
         return
     tokenizer = loading.tokenizer(sources.fetch(chosen.model))
-    told = tokenising.preview(dataset, tokenizer, chosen, examples)
+    told = previewing.preview(dataset, tokenizer, chosen, examples)
     yield {"kind": "preview", **told}
 
 
@@ -111,24 +121,31 @@ def describe(model: str) -> Iterator[dict[str, Any]]:
     """Heavy. Make a model known that is not in the catalogue: its shapes, without its weights."""
     from lora_lab.models import measuring
 
-    yield {"kind": "shapes", **measuring.describe(model)}
+    yield {"kind": "shapes", **measuring.describe(model).as_json()}
 
 
 def fetch(model: str) -> Iterator[dict[str, Any]]:
     """Heavy. Bring a model to this machine; {"kind": "progress", …} on the way."""
-    from lora_lab.runs import fetching
+    from lora_lab.runs.fetching import fetched
 
-    yield from fetching.fetch(model)
+    for progress in fetched(model):
+        yield {"kind": "progress", **asdict(progress)}
 
 
 # Training
 
 
 def start(
-    settings: Settings, owner: str, path: Path | None = None, name: str | None = None
+    settings: Settings,
+    owner: str,
+    path: Path | None = None,
+    name: str | None = None,
+    reading: dict[str, Any] | None = None,
 ) -> str:
     """Check everything that can be checked, queue a run, and return its id.
 
+    path, name: an uploaded file and what its owner calls it; without, settings.data is meant.
+    reading: as for forecast; without it the rows' tokens are guessed from their characters.
     Raises LabError before anything is started: faulty data, a model that is unknown or does not
     fit this machine, a queue that is full of one's own runs.
     """
@@ -138,8 +155,8 @@ def start(
         raise LabError("too_many_waiting", waiting=waiting)
     dataset = _dataset(_table(settings, path, name), settings)
     tokenising.split(dataset, settings.heldout_share, settings.seed)  # too short is said now
-    expected = {"seconds": 1.0}
-    # forecasting.check_it_fits(expected)
+    expected = forecast(settings, reading or _guess(dataset))
+    forecasting.check_it_fits(expected)
     data = {"name": dataset.name, "shape": dataset.shape, "fingerprint": dataset.fingerprint}
     data |= {"rows": len(dataset.examples), "columns": dataset.columns}
     run = folder.create(settings, owner, dataset.save, data=data, forecast=expected)
@@ -217,12 +234,49 @@ def compare(
     model: str,
     adapters: list[tuple[str, float]],
     prompts: list[str],
+    machine: dict[str, Any] | None = None,
     **choices: Any,
 ) -> Iterator[dict[str, Any]]:
-    """Heavy. Base and adapters answer in step; see evaluation.comparing.compare."""
+    """Heavy. Base and adapters answer in step; see evaluation.comparing.compare.
+
+    adapters: folder and strength. machine: settings of that group, where not the usual ones.
+    choices: max_new_tokens, temperature, top_p, seed, system, measure.
+    """
+    from lora_lab.evaluation import comparing
+    from lora_lab.runs import texts
+
+    folders = [(Path(adapter), strength) for adapter, strength in adapters]
+    heldout = texts.heldout([adapter for adapter, _ in folders])
+    place = _place(from_json(machine or {}))
+    yield from fetch(model)
+    yield from comparing.compare(model, folders, prompts, heldout, place, **choices)
+
+
+def evaluate(
+    settings: dict[str, Any], adapters: list[tuple[str, float]], path: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Heavy. The loss of base and adapters on a whole data file; see evaluation.comparing."""
     from lora_lab.evaluation import comparing
 
-    yield from comparing.compare(model, [(Path(f), s) for f, s in adapters], prompts, **choices)
+    chosen = from_json(settings)
+    dataset = _dataset(_table(chosen, Path(path) if path else None, None), chosen)
+    text = comparing.Text(dataset, chosen.max_length, most=None)
+    place = _place(chosen)
+    yield from fetch(chosen.model)
+    folders = [(Path(adapter), strength) for adapter, strength in adapters]
+    yield from comparing.evaluate(chosen.model, folders, [text], place)
+
+
+def _place(chosen: Settings) -> Any:
+    """Where to compute, as comparing takes it; this process's threads are set on the way."""
+    import torch
+
+    from lora_lab.evaluation.comparing import Place
+    from lora_lab.training import machine
+
+    settled = machine.settle(chosen)
+    torch.set_num_threads(settled.threads)
+    return Place(settled.device, settled.precision)
 
 
 # Data
@@ -232,6 +286,12 @@ def _table(settings: Settings, path: Path | None, name: str | None) -> reading.T
     if path is not None:
         return reading.read(path, name)
     return reading.read(samples.resolve(settings.data))
+
+
+def _guess(dataset: Dataset) -> dict[str, Any]:
+    """A reading without a tokenizer: four characters a token, as in English."""
+    characters = sum(len(str(example)) for example in dataset.examples)
+    return {"mean_tokens": max(1.0, characters / 4 / len(dataset.examples))}
 
 
 def _dataset(table: reading.Table, settings: Settings) -> Dataset:

@@ -99,6 +99,13 @@ class Run:
     def stop_asked(self) -> bool:
         return (self.path / "stop").exists()
 
+    def result(self) -> dict[str, Any] | None:
+        """The figures it ended with, once it has an adapter."""
+        try:
+            return json.loads((self.adapter / "lora_lab.json").read_text("utf-8"))["result"]
+        except FileNotFoundError:
+            return None
+
     def resumable(self) -> bool:
         return self.status()["state"] in ("stopped", "failed")
 

@@ -113,7 +113,7 @@ def _base(run: Run, settings: Settings, place: machine.Place) -> Base:
 
 
 def _tell_fetching(run: Run, progress: sources.Progress) -> None:
-    run.append("progress", phase="fetching", **asdict(progress))
+    run.append("progress", **asdict(progress))
 
 
 def _rows(run: Run, tokenizer: Any, settings: Settings) -> Rows:

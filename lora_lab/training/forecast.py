@@ -1,4 +1,150 @@
-"""What a run will take, from shapes and settings alone: arithmetic, no model, no torch.
+"""What a run will take, from shapes and settings alone: arithmetic, no model and no torch.
 
-Memory is counted by tensor; time by multiplications, at the rate this machine was measured at.
+Memory is counted tensor by tensor, as models/llama.py keeps them; time by multiplications, at the
+rate at which this machine was measured to do them (training/speed.py).
 """
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psutil
+
+from lora_lab.config import Settings
+from lora_lab.errors import LabError
+from lora_lab.lora.targets import resolve
+from lora_lab.models.shapes import Matrix, Shapes
+from lora_lab.training.speed import Speed
+
+SAMPLE_TOKENS = 48
+HELDOUT_ROWS = 64
+LEAN = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is known of the rows: tokens of a mean row, the share of them that the loss counts,
+    and how many rows are held out."""
+
+    mean_tokens: float
+    supervised_share: float = 1.0
+    heldout_rows: int = HELDOUT_ROWS
+
+
+def forecast(shapes: Shapes, settings: Settings, reading: Reading, speed: Speed) -> dict:
+    """{"memory_bytes", "seconds", "seconds_a_step"} of a run on this machine's processor."""
+    job = _Job(shapes, settings, reading, speed)
+    return {
+        "memory_bytes": round(job.memory()),
+        "seconds": job.seconds(),
+        "seconds_a_step": job.step_seconds(),
+    }
+
+
+def check_it_fits(expected: dict) -> None:
+    """Raises LabError("not_enough_memory") when less is free than the forecast asks for."""
+    free = psutil.virtual_memory().available
+    if expected["memory_bytes"] > free:
+        raise LabError(
+            "not_enough_memory",
+            needed_gb=round(expected["memory_bytes"] / 1e9, 1),
+            free_gb=round(free / 1e9, 1),
+        )
+
+
+# Measured once on a two-core machine and on five models of 0.1 to 135 million parameters.
+PROCESS_BYTES = 520e6  # Python with torch and transformers imported
+SLACK = 1.25  # what the allocator holds beyond the tensors
+LOGITS_BYTES = 40e6  # the loss works on so much of the logits at a time
+SHARE_OF_PEAK = 0.62  # of the multiplying rate, over a whole step of a large model
+STEPS_A_LAYER = 160  # small operations a layer costs in a training step, forward and back
+STEPS_A_TOKEN = 500  # the same for one token of a sample
+MEMORY_RATE = 8e9  # bytes of weights read a second, as one token of a sample needs
+
+
+@dataclass(frozen=True)
+class _Job:
+    shapes: Shapes
+    settings: Settings
+    reading: Reading
+    speed: Speed
+
+    @property
+    def width(self) -> int:
+        """Bytes of one number of the frozen base."""
+        return 4 if self.precision == "float32" else 2
+
+    @property
+    def precision(self) -> str:
+        if self.settings.precision != "auto":
+            return self.settings.precision
+        return "bfloat16" if self.speed.bfloat16 > self.speed.float32 else "float32"
+
+    @property
+    def row(self) -> float:
+        """Tokens of a mean row after the cut."""
+        return min(self.reading.mean_tokens, self.settings.max_length)
+
+    @property
+    def adapted(self) -> list[Matrix]:
+        every = self.shapes.paths()
+        return [every[path] for path in resolve(self.settings.targets, every)]
+
+    def memory(self) -> float:
+        """The process, the base, the adapter with its gradient and AdamW's means, and what one
+        batch keeps for its way back."""
+        rank = self.settings.rank
+        trained = sum(rank * (m.in_features + m.out_features) for m in self.adapted)
+        adapter = 4 * (4 + 1) * trained  # float32: itself, gradient, two means; and the best so far
+        # A batch of longest rows decides, not a mean one.
+        tokens = self.settings.batch_size * min(1.5 * self.row, self.settings.max_length)
+        kept = SLACK * self.width * tokens * self._kept_a_token()
+        return PROCESS_BYTES + self.shapes.total * self.width + adapter + kept + LOGITS_BYTES
+
+    def _kept_a_token(self) -> float:
+        """Numbers that the layers keep of one token between forward and back."""
+        s = self.shapes
+        keys = s.hidden * s.kv_heads // s.heads
+        inputs = {matrix.path: matrix.in_features for matrix in self.adapted}
+        inside = 2 * s.hidden + s.hidden + 2 * keys + s.heads * self.row + 2 * s.ff
+        if s.architecture not in LEAN:  # plain autograd keeps every step between
+            inside += 6 * s.hidden + 4 * s.ff + 2 * s.heads * self.row
+        logits = 0 if s.architecture in LEAN else 5 * s.vocab * self.reading.supervised_share
+        return s.layers * (inside + sum(inputs.values())) + logits
+
+    def seconds(self) -> float:
+        """The steps, the held-out losses and the samples."""
+        steps, settings = self.settings.steps, self.settings
+        measured = 2 + (steps - 1) // settings.evaluate_every
+        sampled = 2 + (steps - 1) // settings.sample_every
+        heldout = self._compute(min(self.reading.heldout_rows, HELDOUT_ROWS) * self.row, back=False)
+        return steps * self.step_seconds() + measured * heldout + sampled * self._sample()
+
+    def step_seconds(self) -> float:
+        settings = self.settings
+        tokens = settings.batch_size * self.row
+        small = self.shapes.layers * STEPS_A_LAYER * self.speed.step
+        return settings.accumulation * (self._compute(tokens, back=True) + small)
+
+    def _compute(self, tokens: float, back: bool) -> float:
+        """Seconds of multiplying: 2 a weight and token forward, as many again for the way back
+        (the base is frozen: no gradient of its weights), attention, and the head where the loss
+        counts."""
+        s = self.shapes
+        body = sum(
+            m.count * m.in_features * m.out_features
+            for m in s.matrices
+            if m.kind != "embedding" and m.out_features != s.vocab
+        )
+        rank = self.settings.rank
+        adapter = sum(rank * (m.in_features + m.out_features) for m in self.adapted)
+        attention = 2 * self.row * s.hidden * s.layers
+        head = s.vocab * s.hidden * self.reading.supervised_share
+        one_way = body + adapter + attention + head
+        products = one_way * (2 if back else 1) + (adapter + attention if back else 0)
+        rate = getattr(self.speed, self.precision) * SHARE_OF_PEAK
+        return 2 * products * tokens / rate
+
+    def _sample(self) -> float:
+        small = self.shapes.layers * STEPS_A_TOKEN * self.speed.step
+        return SAMPLE_TOKENS * (small + self.shapes.total * self.width / MEMORY_RATE)
