@@ -51,7 +51,7 @@ def count(settings: Settings) -> dict[str, Any]:
     "matrices": how many are adapted, "matrix": the first of them, "path" and sizes}."""
     known = shapes.shapes(settings.model)
     sizes = known.sizes()
-    chosen = resolve(settings.targets, sizes)
+    chosen = targets.resolve(settings.targets, sizes)
     trainable = counting.trainable(sizes, settings.targets, settings.rank)
     inputs, outputs = sizes[chosen[0]]
     return {

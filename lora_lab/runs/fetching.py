@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from lora_lab.models import sources
 
 
-class _Closed(Exception):
-    """Nobody listens any more: the download ends, and the next one goes on from there."""
+class _NobodyListensError(Exception):
+    """Ends the download; the next one goes on from there."""
 
 
 def fetched(model: str) -> Iterator[sources.Progress]:
@@ -20,7 +20,7 @@ def fetched(model: str) -> Iterator[sources.Progress]:
 
     def report(progress: sources.Progress) -> None:
         if closed.is_set():
-            raise _Closed
+            raise _NobodyListensError
         told.put(progress)
 
     def work() -> None:
