@@ -32,7 +32,8 @@ SAMPLE_TEMPERATURE = 0.7
 
 @dataclass(frozen=True)
 class Base:
-    """The frozen model of a run, loaded. hash: of its weights, before anything was put on it."""
+    """The frozen model of a run, loaded. hash: of its weights in memory, before anything was put
+    on it (a run's config tells the hash of its files, which is the same in every precision)."""
 
     model: nn.Module
     tokenizer: Any
@@ -102,14 +103,13 @@ def _base(run: Run, settings: Settings, place: machine.Place) -> Base:
     """Fetched where it is not here yet, loaded, and held against the one the run began with."""
     local = sources.fetch(settings.model, partial(_tell_fetching, run))
     run.append("progress", phase="loading")
-    model, tokenizer = loading.load(local, place.dtype)
-    base = Base(model.to(place.device), tokenizer, local, loading.base_hash(model))
-    first = run.config.get("base")
-    if first and first["hash"] != base.hash:
+    files, first = loading.base_hash(local.folder), run.config.get("base")
+    if first and first["hash"] != files:
         raise LabError("base_changed", source=first["source"])
-    told = {"source": local.source, "hash": base.hash, "folder": str(local.folder)}
+    told = {"source": local.source, "hash": files, "folder": str(local.folder)}
     run.note(base={"model": settings.model, **told})
-    return base
+    model, tokenizer = loading.load(local, place.dtype)
+    return Base(model.to(place.device), tokenizer, local, loading.base_hash(model))
 
 
 def _tell_fetching(run: Run, progress: sources.Progress) -> None:
