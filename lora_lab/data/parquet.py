@@ -51,9 +51,9 @@ def _values(column: Any, name: str, title: str) -> list[Any]:
     try:
         return column.to_pylist()
     except (UnicodeDecodeError, ValueError, OverflowError):
-        row = next(i for i, cell in enumerate(column, 1) if not _readable(cell))
+        rows = (i for i, cell in enumerate(column, 1) if not _readable(cell))
         raise LabError(
-            "parquet_value_unreadable", file=name, row=row, column=shown(title)
+            "parquet_value_unreadable", file=name, row=next(rows, None), column=shown(title)
         ) from None
 
 

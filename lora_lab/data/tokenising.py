@@ -104,6 +104,7 @@ def _answers(dataset: Dataset, tokenizer: Any, max_length: int) -> Iterator[Enco
             add_special_tokens=False,
             return_offsets_mapping=True,
             return_attention_mask=False,
+            verbose=False,
         )
         for i, (example, rendered) in enumerate(zip(examples, texts, strict=True)):
             marks = _marks(batch["offset_mapping"][i], rendered.spans)
@@ -138,7 +139,9 @@ def _cut(ids: list[int], marks: list[bool], row: int, max_length: int) -> Encode
 
 
 def _ids(texts: list[str], tokenizer: Any) -> list[list[int]]:
-    return tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    return tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)[
+        "input_ids"
+    ]
 
 
 def _start(tokenizer: Any) -> list[int]:

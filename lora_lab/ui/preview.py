@@ -19,6 +19,8 @@ def summary(check: dict[str, Any], language: str) -> str:
         rows=check["rows"],
         shape=say(f"preview.shape.{check['shape']}", language),
     )
+    if check.get("delimiter"):
+        told += " " + say(f"data.delimiter.{check['delimiter']}", language)
     used = ", ".join(f"{role} ← {column}" for role, column in check["columns"].items())
     return f'<p class="note">{safe(told)} <small>{safe(used)}</small></p>'
 
