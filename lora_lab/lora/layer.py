@@ -105,7 +105,7 @@ class LoRALayer(nn.Module):
             del self.adapters[_key(name)]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x [..., in] -> [..., out]; the first dimension holds the rows that Routing speaks of."""
+        """x [..., in] -> [..., out]; the first dimension is the batch's rows, or these times T."""
         if self.routing.by_row is not None:
             return self._mixed(x, self.routing.by_row)
         pair = self.get(self.routing.whole[0]) if self.routing.whole else None

@@ -1,0 +1,171 @@
+"""The pieces of a Llama-shaped block as autograd Functions with hand-written ways back.
+
+The base is frozen, so no piece forms a gradient for a weight, and each keeps only what its own way
+back needs. That, and passing over memory seldom, is what a training step on a CPU gains over plain
+autograd; the sums are the same.
+
+Shapes: N tokens, D hidden width, B rows, T positions, K key heads, G query heads a key head,
+H = K·G query heads, d a head's width, F the MLP's width, V the vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.autograd import Function
+from torch.nn.functional import silu
+
+LOGITS_AT_ONCE = 4_000_000  # numbers: 8 MB in bfloat16, which malloc reuses; larger is mapped anew
+SOFTMAX_AT_ONCE = 500_000  # numbers: 2 MB in float32, which stays in the cache
+
+
+class RMSNorm(Function):
+    """y = w · x / rms(x), the mean square taken in float32 (Zhang and Sennrich 2019).
+
+    With u = w · g and r = 1 / rms(x):  dx = r · u − x · r³ · mean(u · x)
+    """
+
+    @staticmethod
+    def forward(ctx, x_ND, weight_D, eps):
+        r_N1 = torch.linalg.vector_norm(x_ND, dim=-1, keepdim=True, dtype=_wide(x_ND))
+        r_N1 = r_N1.square_().div_(x_ND.shape[-1]).add_(eps).rsqrt_()
+        ctx.save_for_backward(x_ND, r_N1, weight_D)
+        return (x_ND * r_N1).to(x_ND.dtype).mul_(weight_D)
+
+    @staticmethod
+    def backward(ctx, g_ND):
+        x_ND, r_N1, weight_D = ctx.saved_tensors
+        u_ND = g_ND * weight_D
+        mean_N1 = (u_ND * x_ND).sum(-1, keepdim=True, dtype=_wide(x_ND)).div_(x_ND.shape[-1])
+        inward_N1 = r_N1.pow(3).mul_(mean_N1).to(x_ND.dtype)
+        dx_ND = u_ND.mul_(r_N1.to(x_ND.dtype)).addcmul_(x_ND, inward_N1, value=-1)
+        return dx_ND, None, None
+
+
+class SwiGLU(Function):
+    """y = silu(gate) · up (Shazeer 2020)."""
+
+    @staticmethod
+    def forward(ctx, gate_NF, up_NF):
+        ctx.save_for_backward(gate_NF, up_NF)
+        return silu(gate_NF).mul_(up_NF)
+
+    @staticmethod
+    def backward(ctx, g_NF):
+        gate_NF, up_NF = ctx.saved_tensors
+        d_up = silu(gate_NF).mul_(g_NF)
+        d_gate = torch.ops.aten.silu_backward(g_NF * up_NF, gate_NF)
+        return d_gate, d_up
+
+
+class Attention(Function):
+    """Causal attention with rotary positions and grouped queries (Ainslie et al. 2023).
+
+    The G query heads that share a key head lie under each other, [B, K, G·T, d], so one product
+    with its keys [B, K, T, d] serves them all and the keys are never repeated.
+
+    With p = softmax(q kᵀ / √d) and o = p v:  dv = pᵀ do    dp = do vᵀ
+    ds = p · (dp − Σ dp · p)    dq = ds k    dk = dsᵀ q
+    """
+
+    @staticmethod
+    def forward(ctx, q_BTHd, k_BTKd, v_BTKd, cos_Td, sin_Td, mask_TT, scale):
+        """o [B, T, H, d]. mask_TT: 0 where the query (row) may look at the key, else −inf."""
+        B, T, H, d = q_BTHd.shape
+        K = k_BTKd.shape[2]
+        q = _rotated(q_BTHd, cos_Td * scale, sin_Td * scale).view(B, K, H // K * T, d)
+        k = _rotated(k_BTKd, cos_Td, sin_Td)
+        v = v_BTKd.transpose(1, 2).contiguous()
+        s = q @ k.transpose(-1, -2)
+        s.view(B, H, T, T).add_(mask_TT)
+        p = torch.softmax(s, -1, dtype=_wide(s)).to(q.dtype)
+        ctx.save_for_backward(q, k, v, p, cos_Td, sin_Td)
+        ctx.scale = scale
+        return (p @ v).view(B, H, T, d).transpose(1, 2).contiguous()
+
+    @staticmethod
+    def backward(ctx, g_BTHd):
+        q, k, v, p, cos_Td, sin_Td = ctx.saved_tensors
+        B, T, H, d = g_BTHd.shape
+        g = g_BTHd.transpose(1, 2).contiguous().view(q.shape)
+        dq = dk = dv = None
+        if ctx.needs_input_grad[2]:
+            dv = (p.transpose(-1, -2) @ g).transpose(1, 2)
+        if ctx.needs_input_grad[0] or ctx.needs_input_grad[1]:
+            dp = g @ v.transpose(-1, -2)
+            ds = torch.ops.aten._softmax_backward_data(dp, p, -1, p.dtype)
+            cos, sin, scale = cos_Td, sin_Td, ctx.scale
+            if ctx.needs_input_grad[0]:
+                dq = _unrotated((ds @ k).view(B, H, T, d), cos * scale, sin * scale)
+            if ctx.needs_input_grad[1]:
+                dk = _unrotated(ds.transpose(-1, -2) @ q, cos, sin)
+        return dq, dk, dv, None, None, None, None
+
+
+def _rotated(x_BTHd, cos_Td, sin_Td):
+    """Each pair (x_i, x_i+d/2) turned by its position's angle (Su et al. 2021): [B, H, T, d]."""
+    B, T, H, d = x_BTHd.shape
+    x, half = x_BTHd.transpose(1, 2), d // 2
+    y = torch.mul(x, cos_Td, out=x.new_empty(B, H, T, d))
+    y[..., :half].addcmul_(x[..., half:], sin_Td[:, :half], value=-1)
+    y[..., half:].addcmul_(x[..., :half], sin_Td[:, half:])
+    return y
+
+
+def _unrotated(g_BHTd, cos_Td, sin_Td):
+    """The transpose of _rotated: [B, H, T, d] to [B, T, H, d]."""
+    B, H, T, d = g_BHTd.shape
+    half = d // 2
+    y = g_BHTd.new_empty(B, T, H, d)
+    dx = torch.mul(g_BHTd, cos_Td, out=y.transpose(1, 2))
+    dx[..., :half].addcmul_(g_BHTd[..., half:], sin_Td[:, half:])
+    dx[..., half:].addcmul_(g_BHTd[..., :half], sin_Td[:, :half], value=-1)
+    return y
+
+
+class HeadLoss(Function):
+    """Summed cross-entropy, in nats, of the targets under softmax(x Wᵀ); W is frozen.
+
+    The gradient with respect to the logits is softmax − onehot whatever comes after, so it is
+    taken at once, some rows at a time, and no logits are kept: dx = (softmax − onehot) W.
+    """
+
+    @staticmethod
+    def forward(ctx, x_ND, weight_VD, targets_N):
+        wants_grad = ctx.needs_input_grad[0]
+        dx_ND = torch.empty_like(x_ND) if wants_grad else None
+        loss = x_ND.new_zeros((), dtype=_wide(x_ND))
+        rows = max(1, LOGITS_AT_ONCE // weight_VD.shape[0])
+        for start in range(0, x_ND.shape[0], rows):
+            piece = slice(start, start + rows)
+            logits_nV = x_ND[piece] @ weight_VD.t()
+            loss += _softmax_minus_onehot(logits_nV, targets_N[piece])
+            if dx_ND is not None:
+                torch.mm(logits_nV, weight_VD, out=dx_ND[piece])
+        ctx.save_for_backward(dx_ND)
+        return loss
+
+    @staticmethod
+    def backward(ctx, g):
+        (dx_ND,) = ctx.saved_tensors
+        return dx_ND * g.to(dx_ND.dtype), None, None
+
+
+def _softmax_minus_onehot(logits_nV, targets_n):
+    """Turns the logits into that, in place and through float32; returns the summed loss."""
+    wide = _wide(logits_nV)
+    loss = logits_nV.new_zeros((), dtype=wide)
+    rows = max(1, SOFTMAX_AT_ONCE // logits_nV.shape[1])
+    for l_nV, t_n in zip(logits_nV.split(rows), targets_n.split(rows), strict=True):
+        t_n1 = t_n[:, None]
+        hit_n1, top_n1 = l_nV.gather(1, t_n1).to(wide), l_nV.amax(1, keepdim=True).to(wide)
+        p_nV = torch.softmax(l_nV, 1, dtype=wide)
+        # The largest p is 1 / Σ exp(l − top), so log Σ exp(l) = top − log(largest p).
+        loss += (top_n1 - p_nV.amax(1, keepdim=True).log() - hit_n1).sum()
+        p_nV.scatter_add_(1, t_n1, p_nV.new_full((1, 1), -1.0).expand_as(t_n1))
+        l_nV.copy_(p_nV)
+    return loss
+
+
+def _wide(x: torch.Tensor) -> torch.dtype:
+    """What sums are taken in: float32, or the tensor's own where that is wider."""
+    return torch.promote_types(x.dtype, torch.float32)

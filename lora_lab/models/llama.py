@@ -1,0 +1,70 @@
+"""The Llama family's forward for training, over transformers' own modules.
+
+    embed ─► ┌ norm ─ q,k,v ─ attention ─ o ─(+)─ norm ─ gate,up ─ SwiGLU ─ down ─(+) ┐ ─► norm
+             └──────────────────────── × layers ──────────────────────────────────────┘
+
+The weights, and the adapters beside them, stay where they are: each matrix is called as a module.
+What is between them is in functions.py. In the last layer nothing after attention is needed but at
+the wanted positions, so only those go on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from lora_lab.models.functions import Attention, RMSNorm, SwiGLU
+from lora_lab.models.packing import Packing
+
+FAMILY = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
+
+
+def speaks(model: nn.Module, T: int) -> bool:
+    """Whether this forward computes exactly what the model's own does on rows of T tokens."""
+    config: Any = model.config
+    window = getattr(config, "sliding_window", None)
+    return (
+        type(model).__name__ in FAMILY
+        and config.hidden_act == "silu"
+        and not (model.training and config.attention_dropout)
+        and (window is None or window >= T)
+    )
+
+
+def hidden_states(model: nn.Module, ids_BT: torch.Tensor, packing: Packing) -> torch.Tensor:
+    """The hidden states after the last norm at the wanted positions, [n, D]."""
+    body: Any = model.base_model
+    T = packing.T
+    x_ND = body.embed_tokens(packing.packed(ids_BT[:, :T]))
+    cos_1Td, sin_1Td = body.rotary_emb(x_ND, torch.arange(T, device=x_ND.device)[None])
+    mask_TT = x_ND.new_full((T, T), -torch.inf).triu_(1)
+    last = len(body.layers) - 1
+    for index, layer in enumerate(body.layers):
+        h_ND = _attended(layer, x_ND, packing, (cos_1Td[0], sin_1Td[0], mask_TT))
+        if index == last:
+            x_ND, h_ND = packing.wanted(x_ND), packing.wanted(h_ND)
+        x_ND = layer.self_attn.o_proj(h_ND).add_(x_ND)
+        h_ND = _norm(layer.post_attention_layernorm, x_ND)
+        h_NF = SwiGLU.apply(layer.mlp.gate_proj(h_ND), layer.mlp.up_proj(h_ND))
+        x_ND = layer.mlp.down_proj(h_NF).add_(x_ND)
+    return _norm(body.norm, x_ND)
+
+
+def _attended(layer: Any, x_ND: torch.Tensor, packing: Packing, tables: tuple) -> torch.Tensor:
+    attention = layer.self_attn
+    h_ND = _norm(layer.input_layernorm, x_ND)
+    q, k, v = (
+        getattr(attention, name)(h_ND).unflatten(-1, (-1, attention.head_dim))
+        for name in ("q_proj", "k_proj", "v_proj")
+    )
+    if hasattr(attention, "q_norm"):  # Qwen3 norms each head
+        q, k = _norm(attention.q_norm, q), _norm(attention.k_norm, k)
+    q, k, v = (packing.padded(z) for z in (q, k, v))
+    out_BTHd = Attention.apply(q, k, v, *tables, attention.scaling)
+    return packing.packed(out_BTHd).flatten(1)
+
+
+def _norm(norm: Any, x: torch.Tensor) -> torch.Tensor:
+    return RMSNorm.apply(x, norm.weight, norm.variance_epsilon)
