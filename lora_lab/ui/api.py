@@ -1,10 +1,10 @@
 """The lab for programs: the page's use cases as named endpoints, for gradio_client.
 
-    client = gradio_client.Client(address, headers={"x-lora-lab-owner": a secret of your own})
-    client.predict({"rank": 8}, api_name="/count")
-    run = client.predict({"steps": 50}, gradio_client.handle_file("my.csv"), api_name="/train")
-    client.predict(run["run"], 0, api_name="/run")
-    client.submit([[run["run"], 1.0]], ["Once upon a time"], {}, api_name="/compare")
+client = gradio_client.Client(address, headers={"x-lora-lab-owner": a secret of your own})
+client.predict({"rank": 8}, api_name="/count")
+run = client.predict({"steps": 50}, gradio_client.handle_file("my.csv"), api_name="/train")
+client.predict(run["run"], 0, api_name="/run")
+client.submit([[run["run"], 1.0]], ["Once upon a time"], {}, api_name="/compare")
 """
 
 from __future__ import annotations

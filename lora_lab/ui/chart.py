@@ -15,7 +15,7 @@ from lora_lab.words import number, say
 
 SIZES = {"wide": (720, 300), "narrow": (360, 270)}  # user units, the pixels they are shown at
 POINTS = 160  # at most so many points of a series carry a tooltip, and so many are drawn
-LEFT, RIGHT, TOP, BOTTOM = 46, 92, 26, 48
+LEFT, RIGHT, TOP, BOTTOM = 46, 106, 26, 48
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ def _svg(
     )
     label = say("chart.label", language, series=_spoken(series, language))
     parts = [
-        f'<svg class="{name}" viewBox="0 0 {width} {height}" role="img" aria-label="{safe(label)}">',
+        f'<svg class="{name}" viewBox="0 0 {width} {height}" role="img"'
+        f' aria-label="{safe(label)}">',
         _axes(frame, language, epochs_a_step, 8 if name == "wide" else 4),
         *(_curve(s, frame, language) for s in series),
         _end_labels(series, frame, language),
@@ -165,18 +166,21 @@ def _curve(s: Series, frame: Frame, language: str) -> str:
 
 def _end_labels(series: list[Series], frame: Frame, language: str) -> str:
     """Each curve's name and last value, at its end and never on top of each other."""
-    gap, spots = 27.0, []
-    for s in sorted(series, key=lambda s: frame.y(s.points[-1][1])):
+    ordered = sorted(series, key=lambda s: frame.y(s.points[-1][1]))
+    gap, spots = 27.0, list[float]()
+    for s in ordered:
         wanted = frame.y(s.points[-1][1])
         spots.append(max(wanted, spots[-1] + gap) if spots else max(wanted, TOP + 2.0))
     over = max(0.0, spots[-1] - (frame.height - BOTTOM - 14))
-    spots = [spot - over for spot in spots]
-    texts = []
     x = 10 + max(frame.x(s.points[-1][0]) for s in series)
-    for s, y in zip(sorted(series, key=lambda s: frame.y(s.points[-1][1])), spots, strict=True):
+    texts = []
+    for s, spot in zip(ordered, spots, strict=True):
+        y = spot - over
         name = s.name if len(s.name) <= 13 else f"{s.name[:12]}…"
+        last = number(s.points[-1][1], language, 3)
         texts.append(
-            f'<g class="series s{s.style}"><text class="name" x="{x:.1f}" y="{y:.1f}">{safe(name)}</text>'
-            f'<text class="last" x="{x:.1f}" y="{y + 13:.1f}">{number(s.points[-1][1], language, 3)}</text></g>'
+            f'<g class="series s{s.style}">'
+            f'<text class="name" x="{x:.1f}" y="{y:.1f}">{safe(name)}</text>'
+            f'<text class="last" x="{x:.1f}" y="{y + 13:.1f}">{last}</text></g>'
         )
     return "".join(texts)

@@ -10,6 +10,9 @@ import gradio as gr
 from lora_lab.ui.markup import safe
 from lora_lab.words import number, say
 
+# What stands in the prompt until there is an adapter, whose own data then tells an opening. It is
+# for models that were taught English, in every language of the page.
+EXAMPLE = "Once upon a time, a little girl named Uxía found"
 SLOTS = 3  # adapters beside the base: more columns than this are narrower than a sentence
 
 
@@ -33,7 +36,7 @@ def lay_out(language: str) -> CompareTab:
     prompts = gr.Textbox(
         label=say("compare.prompt.label", language),
         info=say("compare.prompt.help", language),
-        value=say("compare.prompt.example", language),
+        value=EXAMPLE,
         lines=2,
         max_lines=8,
     )
@@ -99,7 +102,7 @@ class Answers:
     prompts: list[str]
     columns: list[str]
     language: str
-    waiting: str = ""
+    waiting: str = ""  # HTML: why nothing is written yet
     warnings: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)  # as evaluation/comparing.py tells them
 
@@ -114,6 +117,11 @@ class Answers:
     def measured(self, figures: dict[str, Any]) -> None:
         self.figures = figures
 
+    def stop(self) -> None:
+        """What was not ended by itself was ended by the person."""
+        for cell in (cell for cells in self.cells for cell in cells):
+            cell.ended = cell.ended or "stopped"
+
     def html(self) -> str:
         several = len(self.prompts) > 1
         rows = []
@@ -121,7 +129,7 @@ class Answers:
             head = f'<h3 class="asked">{safe(prompt)}</h3>' if several else ""
             drawn = "".join(self._answer(place, prompt, cell) for place, cell in enumerate(cells))
             rows.append(f'{head}<div class="columns">{drawn}</div>')
-        wait = f'<p class="note" role="status">{safe(self.waiting)}</p>' if self.waiting else ""
+        wait = f'<div role="status">{self.waiting}</div>' if self.waiting else ""
         warned = "".join(f'<p class="note">⚠ {safe(warning)}</p>' for warning in self.warnings)
         return wait + warned + "".join(rows)
 

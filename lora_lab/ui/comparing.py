@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -13,8 +14,9 @@ from lora_lab.runs import folder
 from lora_lab.runs.warm import Warm
 from lora_lab.ui import live
 from lora_lab.ui.calm import calmly
-from lora_lab.ui.compare import SAMPLING, SLOTS, Answers, CompareTab
+from lora_lab.ui.compare import EXAMPLE, SAMPLING, SLOTS, Answers, CompareTab
 from lora_lab.ui.identity import owner
+from lora_lab.ui.markup import note
 from lora_lab.ui.training import QUIET, SLOW
 from lora_lab.words import number, say
 
@@ -26,16 +28,21 @@ class Comparing:
 
     def __init__(self, tab: CompareTab, language: str, warm: Warm):
         self.tab, self.language, self.warm = tab, language, warm
+        self.writing: dict[str, object] = {}  # by page: the turn of what it is writing
 
-    def list_adapters(self, request: gr.Request, *chosen: Any) -> list[Any]:
-        """Fill the choices anew; without a choice so far, the newest adapter is the first one's."""
-        runs = [run for run in lab.runs(owner(request)) if run["adapter"]]
+    def list_adapters(self, request: gr.Request, prompts: str, *chosen: Any) -> list[Any]:
+        """Fill the choices anew; without a choice so far, the newest adapter is the first one's,
+        and its data's opening the prompt."""
+        who = owner(request)
+        runs = [run for run in lab.runs(who) if run["adapter"]]
         choices = [("–", ""), *((live.title(run, self.language), run["id"]) for run in runs)]
         ids = [run["id"] for run in runs]
         values = [run if run in ids else "" for run in chosen]
         if not any(values) and ids:
             values[0] = ids[0]
-        return [gr.update(choices=choices, value=value) for value in values]
+        opening = _opening(values[0], who) if prompts == EXAMPLE and values[0] else ""
+        filled = [gr.update(choices=choices, value=value) for value in values]
+        return [opening or gr.skip(), *filled]
 
     def add(self, shown: str) -> list[Any]:
         """One more column; shown: how many there are."""
@@ -44,7 +51,10 @@ class Comparing:
         return [str(count), *columns, gr.update(interactive=count < SLOTS)]
 
     def write(self, request: gr.Request, prompts: str, *values: Any) -> Iterator[list[Any]]:
-        """The answers as they come; values: adapters, their strengths, then the sampling."""
+        """The answers as they come; values: adapters, their strengths, then the sampling.
+
+        A later press of the button, or of Stop, ends what the same page was writing before.
+        """
         told = [line.strip() for line in (prompts or "").splitlines() if line.strip()]
         if not told or len(told) > MOST_PROMPTS:
             raise LabError("prompts_count", most=MOST_PROMPTS)
@@ -52,22 +62,41 @@ class Comparing:
         chosen = [pair for pair in zip(adapters, strengths, strict=True) if pair[0]]
         names = [name for name, _, _ in SAMPLING]
         sampling = dict(zip(names, values[2 * SLOTS :], strict=True))
-        who = owner(request)
+        who, page, turn = owner(request), request.session_hash, object()
+        self.writing[page] = turn
         answers = Answers(told, self._columns(chosen, who), self.language)
         yield [answers.html()]
-        for event in compare(self.warm, who, chosen, told, sampling):
-            show(answers, event)
-            yield [answers.html()]
+        with closing(compare(self.warm, who, chosen, told, sampling)) as events:
+            for event in events:
+                if self.writing.get(page) is not turn:
+                    answers.stop()
+                    yield [answers.html()]
+                    return
+                show(answers, event)
+                yield [answers.html()]
+        del self.writing[page]
+
+    def write_again(self, request: gr.Request, prompts: str, *values: Any) -> Iterator[list[Any]]:
+        """A dial was let go of: the same once more, if there is an adapter to turn up or down."""
+        if any(values[:SLOTS]):
+            yield from self.write(request, prompts, *values)
+
+    def stop(self, request: gr.Request) -> None:
+        self.writing.pop(request.session_hash, None)
 
     def _columns(self, chosen: list[tuple[str, float]], who: str) -> list[str]:
-        base = say("compare.base", self.language)
-        return [
-            base,
-            *(
-                f"{live.title(lab.run(run, who), self.language)} × {number(float(strength), self.language)}"
-                for run, strength in chosen
-            ),
-        ]
+        """What the columns are called: the base, then each adapter and its strength."""
+        names = [say("compare.base", self.language)]
+        for run, strength in chosen:
+            title = live.title(lab.run(run, who), self.language)
+            names.append(f"{title} × {number(float(strength), self.language)}")
+        return names
+
+
+def _opening(run: str, who: str) -> str:
+    """What a run's sample texts begin with, on one line."""
+    start = live.of_kind(lab.events(run, who)[0], "start")
+    return " ".join(start["opening"].split()) if start else ""
 
 
 def compare(
@@ -93,9 +122,9 @@ def show(answers: Answers, event: dict[str, Any]) -> None:
     kind, language = event["kind"], answers.language
     answers.waiting = ""
     if kind == "waiting":
-        answers.waiting = say("queue.place", language, place=event["place"] + 1)
+        answers.waiting = note("queue.place", language, place=event["place"] + 1)
     elif kind == "progress":
-        answers.waiting = say("progress.loading", language)
+        answers.waiting = live.preparing(event, language)
     elif kind == "pieces":
         for piece in event["pieces"]:
             answers.take(piece)
@@ -108,13 +137,17 @@ def show(answers: Answers, event: dict[str, Any]) -> None:
 def wire(tab: CompareTab, language: str, warm: Warm, shown: list[Any]) -> None:
     """shown: the events on which the list of adapters is read anew."""
     does = Comparing(tab, language, warm)
-    listing = calmly(language, SLOTS)(does.list_adapters)
-    gr.on(shown, listing, tab.adapters, [*tab.adapters, tab.problem], **QUIET)
+    listing = calmly(language, SLOTS + 1)(does.list_adapters)
+    listed = [tab.prompts, *tab.adapters]
+    gr.on(shown, listing, listed, [*listed, tab.problem], **QUIET)
     count = gr.Textbox("1", visible="hidden")
     add = calmly(language, SLOTS + 2)(does.add)
     tab.add.click(add, count, [count, *tab.slots, tab.add, tab.problem], **QUIET)
     inputs = [tab.prompts, *tab.adapters, *tab.strengths, *tab.sampling]
     write = calmly(language, 1)(does.write)
     outputs = [tab.answers, tab.problem]
-    writing = tab.write.click(write, inputs, outputs, concurrency_limit=None, **SLOW)
-    tab.stop.click(None, None, None, cancels=[writing], api_visibility="private")
+    tab.write.click(write, inputs, outputs, concurrency_limit=None, **SLOW)
+    again = calmly(language, 1)(does.write_again)
+    dials = [strength.release for strength in tab.strengths]
+    gr.on(dials, again, inputs, outputs, concurrency_limit=None, **SLOW)
+    tab.stop.click(does.stop, None, None, **QUIET)

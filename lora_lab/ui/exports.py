@@ -1,6 +1,6 @@
 """Files to keep of one's own runs, each at an address: curves as CSV or PNG, the adapter as a zip.
 
-    /keep/curves.csv?run=ID&run=ID    /keep/curves.png?run=ID…    /keep/adapter.zip?run=ID
+/keep/curves.csv?run=ID&run=ID    /keep/curves.png?run=ID…    /keep/adapter.zip?run=ID
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def curves_png(request: Request, runs: Runs, language: str = words.DEFAULT) -> R
             (live.title(lab.run(run, who), _known(language)), lab.events(run, who)[0])
             for run in runs
         ]
-        return _file(plots.png(plots.loss_figure(told, _known(language))), "image/png", "curves.png")
+        return _file(
+            plots.png(plots.loss_figure(told, _known(language))), "image/png", "curves.png"
+        )
 
     return _answer(request, language, made)
 

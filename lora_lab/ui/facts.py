@@ -59,9 +59,7 @@ def short(count: int, language: str) -> str:
 def differing(settings: list[Settings]) -> list[str]:
     """The names of the settings that are not the same in all of them."""
     return [
-        name
-        for name in vars(settings[0])
-        if len({getattr(each, name) for each in settings}) > 1
+        name for name in vars(settings[0]) if len({getattr(each, name) for each in settings}) > 1
     ]
 
 

@@ -83,7 +83,10 @@ def settings(values: Mapping[str, Any]) -> Settings:
 
 def from_query(query: Mapping[str, str]) -> Settings:
     """The Settings that an address asks for; what it does not name has its default."""
-    return from_json({name: value for name, value in query.items() if name in FIELDS})
+    told = {name: value for name, value in query.items() if name in FIELDS}
+    if told.get("data") == UPLOAD:
+        del told["data"]
+    return from_json(told)
 
 
 def shown(wanted: Settings, models: Sequence[str], samples: Sequence[str]) -> dict[str, Any]:

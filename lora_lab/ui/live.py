@@ -7,7 +7,6 @@ from typing import Any
 from lora_lab.config import Settings, from_json
 from lora_lab.errors import LabError
 from lora_lab.ui.chart import Series, loss_chart
-from lora_lab.ui.form import written
 from lora_lab.ui.markup import problem_card, safe
 from lora_lab.words import byte_size, duration, number, say
 
@@ -97,7 +96,7 @@ def _waiting(place: dict[str, Any], language: str) -> str:
 def _progress(settings: Settings, events: Events, language: str) -> str:
     last = events[-1] if events else None
     if last is None or last["kind"] in ("progress", "start"):
-        return _preparing(last, language)
+        return preparing(last, language)
     train = of_kind(events, "train")
     if not train:
         return _line(say("progress.measuring", language))
@@ -113,7 +112,8 @@ def _progress(settings: Settings, events: Events, language: str) -> str:
     return _bar(train["step"] / settings.steps, told) + _line(told)
 
 
-def _preparing(last: dict[str, Any] | None, language: str) -> str:
+def preparing(last: dict[str, Any] | None, language: str) -> str:
+    """Starting, downloading or loading: last is the latest progress event."""
     if last is None:
         return _line(say("progress.starting", language))
     if last.get("phase") != "fetching":
@@ -122,7 +122,9 @@ def _preparing(last: dict[str, Any] | None, language: str) -> str:
     told = say("progress.fetching", language)
     if total:
         told += f" {byte_size(done, language)} / {byte_size(total, language)}"
-        told += f" · {say('progress.left', language, time=duration(left, language))}" if left else ""
+        told += (
+            f" · {say('progress.left', language, time=duration(left, language))}" if left else ""
+        )
         return _bar(done / total, told) + _line(told)
     return _line(told)
 

@@ -15,7 +15,6 @@
       if (name === "other") return;
       let value = values[i] ?? "";
       if (name === "model" && value === "other") value = values[told.names.indexOf("other")] ?? "";
-      if (name === "data" && value === "upload") value = "";
       if (value === told.defaults[name] || value === "") query.delete(name);
       else query.set(name, value);
     });
@@ -27,6 +26,15 @@
     else query.delete("run");
     show(query);
   };
+
+  // A run is visited afresh: its own settings then stand in the form, and no others.
+  told.visit = (run) => {
+    const theme = new URLSearchParams(location.search).get("__theme");
+    location.search = "?run=" + encodeURIComponent(run) + (theme ? "&__theme=" + theme : "");
+  };
+  // The browser remembers the last upload, so that a reloaded page still has it.
+  told.keep = (uploaded) => { if (uploaded) localStorage.setItem("lora-lab-upload", uploaded); };
+  told.kept = () => localStorage.getItem("lora-lab-upload") ?? "";
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[data-language]");

@@ -24,7 +24,7 @@ def build(language: str, warm: Warm, *, loopback: bool) -> tuple[gr.Blocks, list
     """The page, and the names of its settings in the order in which their values travel."""
     with gr.Blocks(title="LoRA Lab", delete_cache=CACHE_SECONDS, analytics_enabled=False) as demo:
         _head(language)
-        with gr.Tabs() as tabs:
+        with gr.Tabs():
             with gr.Tab(say("page.train", language), id="train"):
                 samples = sample_choices(lab.sample_datasets(), language)
                 trains = train.lay_out(language, model_choices(), samples)
@@ -35,8 +35,7 @@ def build(language: str, warm: Warm, *, loopback: bool) -> tuple[gr.Blocks, list
         does = Training(trains, language, warm, loopback=loopback)
         wiring.wire(trains, does, demo)
         comparing.wire(compares, language, warm, [demo.load, compare_tab.select])
-        opens = [trains.run, trains.seen, tabs]
-        running.wire(lists, language, [demo.load, runs_tab.select], opens)
+        running.wire(lists, language, [demo.load, runs_tab.select])
         api.offer(language, warm, loopback=loopback)
     demo.queue(max_size=MOST_QUEUED, default_concurrency_limit=4)
     return demo, trains.form.names

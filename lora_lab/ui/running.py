@@ -29,7 +29,9 @@ class Running:
         shown = {run for _, run in choices}
         kept = [run for run in chosen or [] if run in shown]
         key = "" if choices else ("runs.none_found" if mine else "runs.none_yet")
-        empty = f'<div class="empty-state"><p>{safe(say(key, self.language))}</p></div>' if key else ""
+        empty = (
+            f'<div class="empty-state"><p>{safe(say(key, self.language))}</p></div>' if key else ""
+        )
         return [empty, gr.update(choices=choices, value=kept, visible=bool(choices))]
 
     def show(self, request: gr.Request, chosen: list[str]) -> list[Any]:
@@ -56,10 +58,6 @@ class Running:
             runs.differences(told, self.language),
         ]
 
-    def open(self, chosen: list[str]) -> list[Any]:
-        """The run goes to the Train tab, which forgets what it showed."""
-        return [chosen[0], "", gr.Tabs(selected="train")] if chosen else [gr.skip()] * 3
-
     def resume(self, request: gr.Request, chosen: list[str]) -> list[Any]:
         for run in chosen or []:
             lab.resume(run, owner(request))
@@ -75,9 +73,8 @@ class Running:
         return [gr.update(visible=False)]
 
 
-def wire(tab: RunsTab, language: str, shown: list[Any], opens: list[Any]) -> None:
-    """shown: the events on which the list is read anew; opens: the Train tab's run, what of it is
-    seen, and the tabs."""
+def wire(tab: RunsTab, language: str, shown: list[Any]) -> None:
+    """shown: the events on which the list is read anew."""
     does = Running(tab, language)
     listed = [tab.empty, tab.chosen, tab.problem]
     list_runs = calmly(language, 2)(does.list_runs)
@@ -87,7 +84,8 @@ def wire(tab: RunsTab, language: str, shown: list[Any], opens: list[Any]) -> Non
     show = calmly(language, len(drawn))(does.show)
     look = {"fn": show, "inputs": tab.chosen, "outputs": [*drawn, tab.problem], **QUIET}
     tab.chosen.change(**look)
-    tab.open.click(calmly(language, 3)(does.open), tab.chosen, [*opens, tab.problem], **QUIET)
+    visit = "(chosen) => window.loraLab.visit(chosen[0])"
+    tab.open.click(None, tab.chosen, None, js=visit, api_visibility="private")
     resume = calmly(language, 0)(does.resume)
     tab.resume.click(resume, tab.chosen, tab.problem, **QUIET).success(**asked).success(**look)
     question = [tab.confirm, tab.question, tab.problem]

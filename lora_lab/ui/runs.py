@@ -43,7 +43,9 @@ def lay_out(language: str) -> RunsTab:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=280):
             parts["find"] = gr.Textbox(
-                label=say("runs.find.label", language), info=say("runs.find.help", language), max_lines=1
+                label=say("runs.find.label", language),
+                info=say("runs.find.help", language),
+                max_lines=1,
             )
             parts["empty"] = gr.HTML()
             parts["chosen"] = gr.CheckboxGroup(
@@ -114,7 +116,10 @@ def differences(runs: list[dict[str, Any]], language: str) -> str:
     settings = [from_json(run["settings"]) for run in runs]
     names = differing(settings)
     rows = [
-        (say(f"setting.{name}.label", language), [written(name, getattr(s, name), language) for s in settings])
+        (
+            say(f"setting.{name}.label", language),
+            [written(name, getattr(s, name), language) for s in settings],
+        )
         for name in names
     ]
     if len({run["data"]["name"] for run in runs}) > 1 and "data" not in names:
@@ -129,8 +134,9 @@ def differences(runs: list[dict[str, Any]], language: str) -> str:
         + "</tr>"
         for name, values in rows
     )
-    caption = f'<caption>{safe(say("runs.differences", language))}</caption>'
-    return f'<div class="scrolled" tabindex="0"><table class="figures">{caption}<tr><td></td>{heads}</tr>{body}</table></div>'
+    caption = f"<caption>{safe(say('runs.differences', language))}</caption>"
+    table = f'<table class="figures">{caption}<tr><td></td>{heads}</tr>{body}</table>'
+    return f'<div class="scrolled" tabindex="0">{table}</div>'
 
 
 def _loss(run: dict[str, Any], language: str) -> str:

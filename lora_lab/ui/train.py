@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from lora_lab.ui import form
-from lora_lab.ui.markup import note, step_title
+from lora_lab.ui.markup import note, safe, step_title
 from lora_lab.words import say
 
 
@@ -72,7 +72,9 @@ def _left(language: str, models: list[Any], samples: list[Any]) -> dict[str, Any
     widgets, parts = {}, {}
     gr.HTML(step_title(1, "train.model", language))
     widgets["model"] = _choice(
-        [*models, (say("train.other_model.choice", language), form.OTHER)], "setting.model", language
+        [*models, (say("train.other_model.choice", language), form.OTHER)],
+        "setting.model",
+        language,
     )
     widgets["other"] = gr.Textbox(
         label=say("train.other_model.label", language),
@@ -120,13 +122,20 @@ def _choice(choices: list[Any], key: str, language: str) -> gr.Dropdown:
 def _more(language: str) -> dict[str, Any]:
     """Everything else that can be set, under its group's name."""
     widgets: dict[str, Any] = {}
-    for group in ("training", "adapter", "data", "watching", "machine"):
-        names = [n for n in form.MORE if form.FIELDS[n].metadata["group"] == group]
-        if group in ("training", "watching", "machine"):
-            gr.HTML(f'<h3 class="group">{say(f"setting.group.{group}", language)}</h3>')
+    for title, groups in MORE_GROUPS.items():
+        gr.HTML(f'<h3 class="group">{safe(say(f"setting.group.{title}", language))}</h3>')
         with gr.Row():
+            names = [n for n in form.MORE if form.FIELDS[n].metadata["group"] in groups]
             widgets |= {name: form.widget(name, language) for name in names}
     return widgets
+
+
+# Under "training" also what little is left of the groups that have their own place in the page.
+MORE_GROUPS = {
+    "training": ("training", "adapter", "data"),
+    "watching": ("watching",),
+    "machine": ("machine",),
+}
 
 
 def _right(language: str) -> dict[str, Any]:

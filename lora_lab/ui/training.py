@@ -15,15 +15,12 @@ import gradio as gr
 from lora_lab import lab
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
+from lora_lab.runs.warm import Warm
 from lora_lab.ui import facts as facts_row
-from lora_lab.ui import form, live, uploads
-from lora_lab.ui.calm import told
+from lora_lab.ui import form, uploads
 from lora_lab.ui.drawing import drawing
-from lora_lab.ui.exports import links
-from lora_lab.ui.identity import owner
 from lora_lab.ui.markup import note, problem_card, safe
 from lora_lab.ui.preview import preview, summary
-from lora_lab.runs.warm import Warm
 from lora_lab.ui.train import TrainTab
 from lora_lab.words import say
 
@@ -128,7 +125,14 @@ class Training:
             # The columns may only need to be named: the file stays chosen, with its fault shown.
             columns = columns_of(path, name)
             card = problem_card(error, self.language)
-            return [*kept, card, gr.update(visible=bool(columns), open=True), *self._roles(columns), "", ""]
+            return [
+                *kept,
+                card,
+                gr.update(visible=bool(columns), open=True),
+                *self._roles(columns),
+                "",
+                "",
+            ]
         card, columns = summary(found, self.language), found["all_columns"]
         shown = gr.update(visible=bool(columns), open=False)
         return [*kept, card, shown, *self._roles(columns), "", json.dumps({"rows": found["rows"]})]
@@ -146,6 +150,14 @@ class Training:
             card = note(self.samples[settings.data]["card"], self.language) + card
         own = gr.update(visible=path is not None and bool(found["all_columns"]))
         return [card, own, "", json.dumps({"rows": found["rows"]})]
+
+    def own_file(self, kept: str) -> tuple[str, str] | None:
+        """The choice of the remembered upload, while it is still there."""
+        try:
+            _, name = uploads.remembered(kept)
+        except LabError:
+            return None
+        return say("train.your_file", self.language, name=name), form.UPLOAD
 
     def _roles(self, columns: list[str]) -> list[Any]:
         automatic = (say("setting.shape.auto", self.language), "")
@@ -174,75 +186,9 @@ class Training:
         reading = {name: event[name] for name in names}
         return [preview(event, self.language), json.dumps(reading)]
 
-    # The run
-
-    def start(self, request: gr.Request, uploaded: str, *values: Any) -> list[Any]:
-        settings = self.settings(values)
-        path, name = self.source(settings, uploaded)
-        run = lab.start(settings, owner(request), path, name)
-        return [run, *self._look(run, "", request)]
-
-    def look(self, run: str, seen: str, request: gr.Request) -> list[Any]:
-        """What the clock asks once a second: everything anew if anything is new."""
-        return self._look(run, seen, request)
-
-    def stop(self, run: str, request: gr.Request) -> list[Any]:
-        lab.stop(run, owner(request))
-        return [gr.update(interactive=False)]
-
-    def resume(self, run: str, request: gr.Request) -> list[Any]:
-        lab.resume(run, owner(request))
-        return self._look(run, "", request)
-
-    def open(self, request: gr.Request) -> list[Any]:
-        """The page was opened: its address says which run and which settings."""
-        query = dict(request.query_params)
-        settings, run, card = Settings(), "", ""
-        try:
-            settings, run = self._asked_for(query, owner(request))
-        except Exception as error:
-            card = problem_card(told(error), self.language)
-        shown = form.shown(settings, list(self.models), list(self.samples))
-        return [*(shown[name] for name in self.tab.form.names), run, card]
-
-    def _asked_for(self, query: dict[str, str], who: str) -> tuple[Settings, str]:
-        """Settings and run of an address; without a run, this person's newest that still goes."""
-        settings, run = form.from_query(query), query.get("run", "")
-        if not run:
-            return settings, next((r["id"] for r in lab.runs(who) if _alive(r)), "")
-        asked = lab.run(run, who)["settings"]
-        return form.from_query({**asked, **query}), run
-
-    def _look(self, run: str, seen: str, request: gr.Request) -> list[Any]:
-        nothing = [gr.skip()] * len(self.tab.live)
-        if not run:
-            return nothing
-        who = owner(request)
-        now = lab.run(run, who)
-        place = lab.place_in_queue(run, who) or {}
-        events, size = lab.events(run, who, 0)
-        new = json.dumps([run, size, now["state"], now["since"], place])
-        if new == seen:
-            return nothing
-        alive = _alive(now)
-        return [
-            live.standing(now, events, place, self.language),
-            gr.update(visible=alive, interactive=True),
-            gr.update(visible=now["state"] in ("stopped", "failed")),
-            links([now], self.language) if now["adapter"] else "",
-            live.curves(now, events, self.language),
-            live.sample(events, self.language),
-            new,
-            gr.Timer(1.0 if alive else 3.0),
-        ]
-
 
 def sample_choices(samples: Any, language: str) -> list[tuple[str, str]]:
     return [(say(sample["title"], language), sample["name"]) for sample in samples]
-
-
-def _alive(run: dict[str, Any]) -> bool:
-    return run["state"] in ("queued", "running")
 
 
 def columns_of(path: Path, name: str) -> list[str]:

@@ -12,14 +12,18 @@ from lora_lab.ui import form
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.train import TrainTab
 from lora_lab.ui.training import QUIET, SLOW, Training
+from lora_lab.ui.watching import Watching
 
 
 def wire(tab: TrainTab, does: Training, demo: gr.Blocks) -> None:
     """Connect the tab's components to its handlers."""
     numbers = _numbers(tab, does)
     check = _data(tab, does)
-    look = _run(tab, does)
-    opened = demo.load(does.open, None, [*tab.form.all, tab.run, tab.problem], **QUIET)
+    runs = Watching(tab, does)
+    look = _run(tab, runs)
+    outputs = [*tab.form.all, tab.run, tab.uploaded, tab.problem]
+    kept = "() => window.loraLab.kept()"
+    opened = demo.load(runs.open, tab.uploaded, outputs, js=kept, **QUIET)
     for step in (numbers, look, check):
         opened = step(opened.then)
 
@@ -30,7 +34,8 @@ def _numbers(tab: TrainTab, does: Training) -> Callable[[Any], Any]:
     handler = calmly(does.language, len(outputs) - 1)(does.numbers)
     touched = [widget.input for widget in tab.form.all]
     inputs = [tab.reading, *tab.form.all]
-    gr.on([*touched, tab.reading.change], handler, inputs, outputs, trigger_mode="always_last", **QUIET)
+    moved = [*touched, tab.reading.change]
+    gr.on(moved, handler, inputs, outputs, trigger_mode="always_last", **QUIET)
     remember = "(...values) => window.loraLab.remember(...values)"
     gr.on(touched, None, tab.form.all, None, js=remember, api_visibility="private")
     model = [tab.form.widgets["other"].submit, tab.form.widgets["other"].blur]
@@ -59,19 +64,26 @@ def _data(tab: TrainTab, does: Training) -> Callable[[Any], Any]:
     def checked_by(to: Any) -> Any:
         return then_glance(_listen(check, source, [*checked, tab.problem], to))
 
-    then_glance(tab.upload.upload(take, [tab.upload, *tab.form.all], [*taken, tab.problem], **QUIET))
+    then_glance(
+        tab.upload.upload(take, [tab.upload, *tab.form.all], [*taken, tab.problem], **QUIET)
+    )
     checked_by(partial(gr.on, [widget.input for widget in (widgets["data"], *columns)]))
+    keep = "(uploaded) => window.loraLab.keep(uploaded)"
+    tab.uploaded.change(None, tab.uploaded, None, js=keep, api_visibility="private")
     tab.look.click(preview, source, [*after, tab.problem], **SLOW)
     return checked_by
 
 
-def _run(tab: TrainTab, does: Training) -> Callable[[Any], Any]:
+def _run(tab: TrainTab, does: Watching) -> Callable[[Any], Any]:
     live = tab.live
     start = calmly(does.language, len(live) + 1)(does.start)
     inputs = [tab.uploaded, *tab.form.all]
     tab.train.click(start, inputs, [tab.run, *live, tab.problem], trigger_mode="once", **QUIET)
     look = partial(
-        _listen, calmly(does.language, len(live))(does.look), [tab.run, tab.seen], [*live, tab.trouble]
+        _listen,
+        calmly(does.language, len(live))(does.look),
+        [tab.run, tab.seen],
+        [*live, tab.trouble],
     )
     look(tab.clock.tick)
     stop = calmly(does.language, 1)(does.stop)

@@ -1,0 +1,95 @@
+"""What happens to a run on the Train tab: opened, started, looked at, stopped, resumed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from lora_lab import lab
+from lora_lab.config import Settings
+from lora_lab.ui import form, live
+from lora_lab.ui.calm import told
+from lora_lab.ui.exports import links
+from lora_lab.ui.identity import owner
+from lora_lab.ui.markup import problem_card
+from lora_lab.ui.train import TrainTab
+from lora_lab.ui.training import Training, sample_choices
+
+
+class Watching:
+    """The handlers of one language's Train tab that have to do with a run."""
+
+    def __init__(self, tab: TrainTab, trains: Training):
+        self.tab, self.trains, self.language = tab, trains, trains.language
+
+    def start(self, request: gr.Request, uploaded: str, *values: Any) -> list[Any]:
+        settings = self.trains.settings(values)
+        path, name = self.trains.source(settings, uploaded)
+        run = lab.start(settings, owner(request), path, name)
+        return [run, *self._look(run, "", request)]
+
+    def look(self, run: str, seen: str, request: gr.Request) -> list[Any]:
+        """What the clock asks once a second: everything anew if anything is new."""
+        return self._look(run, seen, request)
+
+    def stop(self, run: str, request: gr.Request) -> list[Any]:
+        lab.stop(run, owner(request))
+        return [gr.update(interactive=False)]
+
+    def resume(self, run: str, request: gr.Request) -> list[Any]:
+        lab.resume(run, owner(request))
+        return self._look(run, "", request)
+
+    def open(self, request: gr.Request, kept: str) -> list[Any]:
+        """The page was opened: its address says which run and which settings; kept: the upload
+        that the browser remembers."""
+        query = dict(request.query_params)
+        settings, run, card = Settings(), "", ""
+        try:
+            settings, run = self._asked_for(query, owner(request))
+        except Exception as error:
+            card = problem_card(told(error), self.language)
+        shown = form.shown(settings, list(self.trains.models), list(self.trains.samples))
+        own = self.trains.own_file(kept)
+        if own:
+            choices = [*sample_choices(self.trains.samples.values(), self.language), own]
+            value = form.UPLOAD if query.get("data") == form.UPLOAD else shown["data"].get("value")
+            shown["data"] = gr.update(choices=choices, value=value)
+        return [*(shown[name] for name in self.tab.form.names), run, kept if own else "", card]
+
+    def _asked_for(self, query: dict[str, str], who: str) -> tuple[Settings, str]:
+        """Settings and run of an address; without a run, this person's newest that still goes."""
+        settings, run = form.from_query(query), query.get("run", "")
+        if not run:
+            return settings, next((r["id"] for r in lab.runs(who) if _alive(r)), "")
+        asked = lab.run(run, who)["settings"]
+        return form.from_query({**asked, **query}), run
+
+    def _look(self, run: str, seen: str, request: gr.Request) -> list[Any]:
+        nothing = [gr.skip()] * len(self.tab.live)
+        if not run:
+            return nothing
+        who = owner(request)
+        now = lab.run(run, who)
+        place = lab.place_in_queue(run, who) or {}
+        events, size = lab.events(run, who, 0)
+        new = json.dumps([run, size, now["state"], now["since"], place])
+        if new == seen:
+            return nothing
+        alive = _alive(now)
+        return [
+            live.standing(now, events, place, self.language),
+            gr.update(visible=alive, interactive=True),
+            gr.update(visible=now["state"] in ("stopped", "failed")),
+            links([now], self.language) if now["adapter"] else "",
+            live.curves(now, events, self.language),
+            live.sample(events, self.language),
+            new,
+            gr.Timer(1.0 if alive else 3.0),
+        ]
+
+
+def _alive(run: dict[str, Any]) -> bool:
+    return run["state"] in ("queued", "running")
