@@ -135,6 +135,19 @@ def extract(model: nn.Module, name: str) -> Adapter:
     return replace(_routing(model).known[name], tensors=tensors, fan_in_fan_out=turned)
 
 
+def base_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The base's state_dict as it would be without the adapters."""
+    wrapped = {path for path, _ in layers(model)}
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        path, found, inside = name.rpartition(".base.")
+        if found and path in wrapped:
+            tensors[f"{path}.{inside}"] = tensor
+        elif not any(name.startswith(f"{path}.adapters.") for path in wrapped):
+            tensors[name] = tensor
+    return tensors
+
+
 def _pairs(model: nn.Module, name: str) -> Iterator[tuple[str, LowRank]]:
     for path, layer in layers(model):
         pair = layer.get(name)

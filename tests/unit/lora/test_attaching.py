@@ -37,6 +37,9 @@ def test_step_zero_is_the_base_bit_for_bit_and_detaching_gives_it_back(model, id
     attaching.attach(model, "a", paths_of(model), 4, 8)
     assert torch.equal(model(ids).logits, before)
     assert base_hash(model) == whole
+    kept = attaching.base_tensors(model)
+    assert kept.keys() == bits.keys()
+    assert all(torch.equal(kept[key], bits[key]) for key in bits)
 
     attaching.detach(model)
     assert dict(model.named_modules()) == modules
