@@ -33,7 +33,8 @@ class Model:
 
     parameters: count, a tied matrix counted once; context: tokens; size_bytes: of the download;
     chat: it was taught to answer in turns and has a chat template; gated: the Hub asks for an
-    account that accepted the licence; bundled: it ships in the box; good_for: a key of words.
+    account that accepted the licence; bundled: it ships in the box and has no hub_id; good_for: a
+    key of words.
     """
 
     name: str
@@ -157,6 +158,6 @@ def find(ref: str) -> Model | None:
     """The catalogue's model of that name or Hub id, in any case; None when it has none."""
     wanted = ref.strip().lower()
     for model in CATALOGUE:
-        if wanted in (model.name, model.hub_id.lower()):
+        if wanted and wanted in (model.name, model.hub_id.lower()):
             return model
     return None

@@ -26,6 +26,7 @@ def convert(gguf: Path, folder: Path, name: str) -> None:
     """
     told = _read(gguf, name)
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -40,7 +41,9 @@ def convert(gguf: Path, folder: Path, name: str) -> None:
             trust_remote_code=False,
             **where,
         )
-    except (ValueError, NotImplementedError, KeyError) as error:
+    except Exception as error:  # damage shows wherever it is first stumbled upon
+        if told["architecture"] in GGUF_SUPPORTED_ARCHITECTURES:
+            raise LabError("gguf_corrupt", file=gguf.name) from error
         raise LabError(
             "unsupported_architecture", model=name, architecture=told["architecture"]
         ) from error

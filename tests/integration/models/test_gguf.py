@@ -1,8 +1,12 @@
 """GGUF files: what comes out is what was packed."""
 
+import random
+from contextlib import suppress
+
 import pytest
 import torch
 
+from lora_lab.errors import LabError
 from lora_lab.models import loading, sources
 from tests import tiny_models
 from tests.expecting import lab_error
@@ -83,6 +87,18 @@ def test_a_damaged_file_is_said(packed, tmp_path, kept):
     file.write_bytes((packed[0] / "tiny.gguf").read_bytes()[:kept])
     with lab_error("gguf_corrupt", file="cut.gguf"):
         sources.fetch(str(file))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_file_with_wrong_bytes_loads_or_is_refused(packed, tmp_path, seed):
+    draw = random.Random(seed)
+    body = bytearray((packed[0] / "tiny.gguf").read_bytes())
+    for _ in range(3):
+        body[draw.randrange(12_000)] = draw.randrange(256)
+    file = tmp_path / "wrong.gguf"
+    file.write_bytes(body)
+    with suppress(LabError):
+        loading.load(sources.fetch(str(file)), torch.float32)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):

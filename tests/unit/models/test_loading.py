@@ -1,9 +1,12 @@
+import json
 import shutil
+from contextlib import suppress
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from lora_lab.errors import LabError
 from lora_lab.lora import attaching
 from lora_lab.models import loading, sources
 from lora_lab.models.loading import base_hash
@@ -102,6 +105,31 @@ def test_two_loads_have_one_hash_and_another_seed_another(saved, tmp_path):
     assert base_hash(load(folder)[0]) != base_hash(load(tmp_path)[0])
 
 
+def test_gpt2_as_its_authors_published_it_loads(saved, tmp_path):
+    """Its file leaves out "transformer." and carries each layer's causal mask."""
+    folder, original = saved("gpt2")
+    copy = shutil.copytree(folder, tmp_path / "gpt2")
+    tensors = {
+        name.removeprefix("transformer."): tensor
+        for name, tensor in load_file(copy / "model.safetensors").items()
+    }
+    masks = {f"h.{i}.attn.bias": torch.ones(1, 1, 64, 64).tril() for i in range(2)}
+    save_file(tensors | masks, copy / "model.safetensors", metadata={"format": "pt"})
+    model, _ = load(copy)
+    ids = torch.tensor([[5, 80, 300]])
+    with torch.no_grad():
+        assert torch.equal(model(ids).logits, original(ids).logits)
+
+
+@pytest.mark.parametrize("value", [None, -1, 2**40, "x", {}, 1.5])
+@pytest.mark.parametrize("field", ["hidden_size", "vocab_size", "rope_parameters", "hidden_act"])
+def test_a_config_with_a_senseless_value_loads_or_is_refused(copy, field, value):
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {field: value}))
+    with suppress(LabError):
+        load(copy)
+
+
 def test_weights_that_are_not_the_config_s_are_refused(copy):
     file = copy / "model.safetensors"
     tensors = load_file(file)
@@ -150,12 +178,16 @@ def test_a_tokenizer_of_a_larger_model_is_refused(copy):
         load(copy)
 
 
-def test_no_code_from_the_folder_is_run(copy, tmp_path):
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_no_code_from_the_folder_is_run(copy, tmp_path, file):
     witness = tmp_path / "ran"
     code = f"import pathlib; pathlib.Path({str(witness)!r}).touch()\nclass Model: pass\n"
     (copy / "evil.py").write_text(code)
-    config = copy / "config.json"
-    mapped = '{"auto_map": {"AutoConfig": "evil.Model", "AutoModelForCausalLM": "evil.Model"},'
-    config.write_text(config.read_text().replace("{", mapped, 1))
-    load(copy)
+    told = json.loads((copy / file).read_text())
+    kinds = ("AutoConfig", "AutoModelForCausalLM")
+    told["auto_map"] = {kind: "evil.Model" for kind in kinds}
+    told["auto_map"]["AutoTokenizer"] = ["evil.Model", "evil.Model"]
+    (copy / file).write_text(json.dumps(told))
+    with suppress(LabError):
+        load(copy)
     assert not witness.exists()
