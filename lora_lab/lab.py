@@ -157,7 +157,11 @@ def start(
     tokenising.split(dataset, settings.heldout_share, settings.seed)  # too short is said now
     expected = forecast(settings, reading or _guess(dataset))
     forecasting.check_it_fits(expected)
-    data = {"name": dataset.name, "shape": dataset.shape, "fingerprint": dataset.fingerprint}
+    data: dict[str, Any] = {
+        "name": dataset.name,
+        "shape": dataset.shape,
+        "fingerprint": dataset.fingerprint,
+    }
     data |= {"rows": len(dataset.examples), "columns": dataset.columns}
     run = folder.create(settings, owner, dataset.save, data=data, forecast=expected)
     return run.id

@@ -22,7 +22,7 @@ from typing import Any
 
 import filelock
 
-from lora_lab import config
+from lora_lab.config import Settings, from_json, home
 from lora_lab.errors import LabError
 
 ALIVE = ("queued", "running")
@@ -48,8 +48,8 @@ class Run:
         return json.loads((self.path / "config.json").read_text("utf-8"))
 
     @property
-    def settings(self) -> config.Settings:
-        return config.from_json(self.config["settings"])
+    def settings(self) -> Settings:
+        return from_json(self.config["settings"])
 
     @property
     def owner(self) -> str:
@@ -152,10 +152,10 @@ class Run:
 
 
 def folder() -> Path:
-    return config.home() / "runs"
+    return home() / "runs"
 
 
-def create(settings: config.Settings, owner: str, save_data, **facts: Any) -> Run:
+def create(settings: Settings, owner: str, save_data, **facts: Any) -> Run:
     """A new queued run. save_data(path) writes the rows; the run appears whole or not at all."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     path = folder() / f"{stamp}-{secrets.token_hex(8)}"

@@ -51,7 +51,7 @@ def number(value: float, language: str = DEFAULT, decimals: int | None = None) -
         text = f"{value:,.{decimals}f}"
     if language == "en":
         return text
-    return text.translate(str.maketrans({",": "\u202f", ".": ","}))
+    return text.translate(str.maketrans(",.", "\u202f,"))
 
 
 def byte_size(size: float, language: str = DEFAULT) -> str:
