@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import sys
 from typing import Protocol
 
-from lora_lab import config
+from lora_lab.config import home
 from lora_lab.runs.folder import Run
+from lora_lab.runs.processes import spawn
 
 
 class Executor(Protocol):
@@ -49,15 +49,4 @@ class LocalExecutor:
 
 
 def _spawn() -> subprocess.Popen[str]:
-    log = config.home() / "workers.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as errors:
-        return subprocess.Popen(
-            [sys.executable, "-m", "lora_lab.runs.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            # Not the page's group: a Ctrl-C that ends the page must not end the training.
-            start_new_session=True,
-        )
+    return spawn("lora_lab.runs.worker", log=home() / "workers.log", outlives=True)

@@ -17,10 +17,8 @@ import contextlib
 import functools
 import itertools
 import json
-import os
 import queue
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -30,11 +28,11 @@ from typing import IO, Any
 
 from lora_lab import config
 from lora_lab.errors import LabError
+from lora_lab.runs.processes import spawn
 
 IMPORTS = ("lora_lab.evaluation.comparing", "transformers.models.llama.modeling_llama")
 WAIT_SECONDS = 1.0  # at most so long nothing is said to somebody who waits in line
 CANCEL_SECONDS = 30.0  # a request that goes on so long after its cancellation hangs: kill it
-LOG_BYTES = 5_000_000  # a longer log is begun anew
 
 
 class Warm:
@@ -47,7 +45,7 @@ class Warm:
 
     def __init__(self, module: str, functions: tuple[str, ...], imports: tuple[str, ...] = IMPORTS):
         told = (module, ",".join(functions), ",".join(imports))
-        self._command = [sys.executable, "-P", "-m", "lora_lab.runs.warm_process", *told]
+        self._command = ("lora_lab.runs.warm_process", *told)
         self._changed = threading.Condition()
         self._line: deque[_Request] = deque()  # the first is at work
         self._numbers = itertools.count(1)
@@ -127,7 +125,7 @@ class Warm:
 
     def _alive(self) -> _Process:
         if self._process is None:
-            self._process = _spawn(self._command)
+            self._process = spawn(*self._command, log=log_file())
             threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
         return self._process
 
@@ -188,23 +186,3 @@ class _Request:
 
 def log_file() -> Path:
     return config.home() / "warm.log"
-
-
-def _spawn(command: list[str]) -> _Process:
-    log = log_file()
-    log.parent.mkdir(parents=True, exist_ok=True)
-    mode = "w" if log.exists() and log.stat().st_size > LOG_BYTES else "a"
-    # The page may have been started from any folder: the process must find the lab all the same.
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    with log.open(mode) as errors:
-        popen = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        )
-    assert popen.stdin and popen.stdout
-    return _Process(popen, popen.stdin, popen.stdout)
