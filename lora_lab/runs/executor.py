@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from typing import Protocol
 
 from lora_lab.config import home
 from lora_lab.runs.folder import Run
-from lora_lab.runs.processes import spawn
+from lora_lab.runs.processes import Process, spawn
 
 
 class Executor(Protocol):
@@ -28,25 +27,25 @@ class LocalExecutor:
     """Processes on this machine. While nothing trains, one waits with everything imported."""
 
     def __init__(self) -> None:
-        self._warm: subprocess.Popen[str] | None = None
+        self._warm: Process | None = None
 
     def prepare(self) -> None:
-        if self._warm is None or self._warm.poll() is not None:
+        if self._warm is None or self._warm.popen.poll() is not None:
             self._warm = _spawn()
 
     def start(self, run: Run) -> bool:
         self.prepare()
         worker, self._warm = self._warm, None
-        assert worker and worker.stdin and worker.stdout
-        with contextlib.suppress(BrokenPipeError), worker.stdin as line:
-            line.write(f"{run.path}\n")
-        with worker.stdout as answer:
-            return answer.readline() == "taken\n"
+        assert worker
+        with contextlib.suppress(BrokenPipeError), worker.asks:
+            worker.asks.write(f"{run.path}\n")
+        with worker.answers:
+            return worker.answers.readline() == "taken\n"
 
     def close(self) -> None:
         if self._warm:
-            self._warm.communicate()  # nothing to read means there is nothing to do: it ends
+            self._warm.popen.communicate()  # no run is named, so it ends
 
 
-def _spawn() -> subprocess.Popen[str]:
+def _spawn() -> Process:
     return spawn("lora_lab.runs.worker", log=home() / "workers.log", outlives=True)

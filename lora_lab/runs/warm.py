@@ -18,17 +18,15 @@ import functools
 import itertools
 import json
 import queue
-import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from lora_lab import config
 from lora_lab.errors import LabError
-from lora_lab.runs.processes import spawn
+from lora_lab.runs.processes import Process, spawn
 
 IMPORTS = ("lora_lab.evaluation.comparing", "transformers.models.llama.modeling_llama")
 WAIT_SECONDS = 1.0  # at most so long nothing is said to somebody who waits in line
@@ -49,7 +47,7 @@ class Warm:
         self._changed = threading.Condition()
         self._line: deque[_Request] = deque()  # the first is at work
         self._numbers = itertools.count(1)
-        self._process: _Process | None = None
+        self._process: Process | None = None
 
     def start(self) -> None:
         """Have the process ready before it is needed; returns at once."""
@@ -114,7 +112,7 @@ class Warm:
             request.deadline.cancel()
         self._changed.notify_all()
 
-    def _send(self, message: dict[str, Any]) -> _Process:
+    def _send(self, message: dict[str, Any]) -> Process:
         process = self._alive()
         try:
             process.asks.write(json.dumps(message) + "\n")
@@ -123,13 +121,13 @@ class Warm:
             pass  # it has just died or been closed: its reader tells whoever is being served
         return process
 
-    def _alive(self) -> _Process:
+    def _alive(self) -> Process:
         if self._process is None:
             self._process = spawn(*self._command, log=log_file())
             threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
         return self._process
 
-    def _read(self, process: _Process) -> None:
+    def _read(self, process: Process) -> None:
         """Hand every line of the process to the request it belongs to, until the process ends."""
         for line in process.answers:
             self._hand_over(json.loads(line))
@@ -153,15 +151,6 @@ class Warm:
     def _finish(self, request: _Request, message: dict[str, Any]) -> None:
         request.answers.put(message)
         self._remove(request)
-
-
-@dataclass(frozen=True)
-class _Process:
-    """The warm process and the two ends of it that the page holds."""
-
-    popen: subprocess.Popen[str]
-    asks: IO[str]
-    answers: IO[str]
 
 
 class _Request:
