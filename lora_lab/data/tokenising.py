@@ -12,6 +12,7 @@ from lora_lab.data.dataset import Dataset
 from lora_lab.errors import LabError
 
 AT_ONCE = 1000  # examples given to the tokenizer in one call
+LONGEST_WORD = 100  # characters
 SHORTEST_STREAM = 200  # characters; a stream shorter than this has no part to hold out
 
 
@@ -62,8 +63,9 @@ def _split_stream(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
     if len(text.strip()) < SHORTEST_STREAM:
         raise LabError("stream_too_short_to_split", file=dataset.name, least=SHORTEST_STREAM)
     at = len(text) - max(round(len(text) * share), 1)
-    space = max(text.rfind(" ", 1, at), text.rfind("\n", 1, at))
-    at = space if space > 0 else at  # between words where there are any
+    near = max(1, at - LONGEST_WORD)
+    space = max(text.rfind(" ", near, at), text.rfind("\n", near, at))
+    at = space if space > 0 else at  # between words where a language writes them apart
     parts = [text[:at], text[at:]]
     if not all(part.strip() for part in parts):
         raise LabError("stream_too_short_to_split", file=dataset.name, least=SHORTEST_STREAM)

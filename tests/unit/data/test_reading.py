@@ -131,6 +131,20 @@ def test_the_place_of_a_wrong_byte_counts_quoted_lines_once(folder):
     assert refused.value.where == {"file": "a.csv", "row": 3, "column": "b"}
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_the_wrong_byte_is_told_with_or_without_a_byte_order_mark(folder, mark):
+    with pytest.raises(LabError) as refused:
+        read(folder, "a.csv", mark + b"text,b\nc,d\xe9\n")
+    assert refused.value.where == {"file": "a.csv", "row": 2, "column": "b"}
+    assert refused.value.facts["byte"] == "0xE9"
+
+
+def test_the_column_of_a_stray_quote_is_found_behind_quoted_lines(folder):
+    with pytest.raises(LabError) as refused:
+        read(folder, "a.csv", b'text,b\n"one\ntwo\nthree",b\nc,"d"e\n')
+    assert refused.value.where == {"file": "a.csv", "row": 3, "column": "b"}
+
+
 @pytest.mark.parametrize(
     ("encoding", "name"),
     [("cp1252", "Windows-1252"), ("cp850", "CP850"), ("mac_roman", "Mac Roman")],

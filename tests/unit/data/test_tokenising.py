@@ -155,6 +155,15 @@ def test_a_stream_is_cut_into_windows_that_join_again(length, words):
     assert len(text) - len(PLAIN.decode(ids)) <= 1  # a last window of one token teaches nothing
     windows = tokenising.encode(dataset("stream", {"text": text}), LLAMA, length)
     assert all(window.ids[0] == LLAMA.bos_token_id for window in windows)
+    assert not any(window.cut for window in encoded + windows)
+
+
+def test_what_just_fits_is_not_cut():
+    data = dataset("text", {"text": "a boat"})
+    (whole,) = tokenising.encode(data, PLAIN, 100)
+    assert tokenising.encode(data, PLAIN, len(whole.ids)) == [whole]
+    (cut,) = tokenising.encode(data, PLAIN, len(whole.ids) - 1)
+    assert (cut.ids, cut.cut) == (whole.ids[:-1], True)
 
 
 def test_what_is_too_long_is_cut_and_what_keeps_no_answer_is_left_out():
@@ -242,7 +251,13 @@ def test_a_stream_holds_out_its_end(words, share):
     )
     assert train + heldout == text
     assert heldout.startswith(" ")
-    assert share * len(text) - 1 <= len(heldout) <= share * len(text) + 21
+    assert share * len(text) - 1 <= len(heldout) <= share * len(text) + 22
+
+
+def test_a_stream_without_spaces_is_cut_where_the_share_says():
+    text = "题 " + "字" * 998
+    _, heldout = tokenising.split(dataset("stream", {"text": text}), 0.1, 0)
+    assert heldout.examples[0]["text"] == "字" * 100
 
 
 @pytest.mark.parametrize("shape", ["text", "stream"])
