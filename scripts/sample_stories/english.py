@@ -103,6 +103,11 @@ def write(slot: list[str], cast: Cast) -> str:
     return PRONOUNS[slot[0]]["mfn".index(word.gender)]
 
 
+def finish(text: str) -> str:
+    """English is written as the grammar has it."""
+    return text
+
+
 def title_case(title: str) -> str:
     """Capitals on every word but the small ones inside."""
     words = title.split()

@@ -10,7 +10,8 @@ A file has sections, each under a header in square brackets:
                          a beat that starts with a line "?" is left out of half the tellings
 
 Inside a line, (a|b|c) is a choice, <weather> is a rule, {…} is a slot that the language writes
-(see the Writer of each language) and {hero?he|she|it} picks by the gender of who plays hero.
+(see each language's module) and {hero?he|she|it} picks by the gender of who plays hero,
+{hero+pal?…} by that of the two together.
 An underscore in a word is a space.
 """
 
@@ -18,10 +19,11 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 GENDERS = "mfn"
 TOKEN = re.compile(r"[()|]|<[^>]+>|\{[^}]+\}|[^()|<{]+")
@@ -37,7 +39,14 @@ class Word:
 
 
 Cast = dict[str, Word]
-Writer = Callable[[list[str], Cast], str]
+
+
+class Language(Protocol):
+    """What a language's module offers: its slots, and the last touches to a beat."""
+
+    def write(self, slot: list[str], cast: Cast) -> str: ...
+
+    def finish(self, text: str) -> str: ...
 
 
 @dataclass
@@ -70,11 +79,11 @@ class Decks:
 class Grammar:
     """The stories of one grammar file, with the rules of one language for its slots."""
 
-    def __init__(self, file: Path, writer: Writer):
+    def __init__(self, file: Path, language: Language):
         self.words: dict[str, list[Word]] = {}
         self.rules: dict[str, str] = {}
         self.plots: list[Plot] = []
-        self.writer = writer
+        self.language = language
         for header, body in _sections(file.read_text("utf-8")):
             kind, _, name = header.partition(" ")
             if kind == "words":
@@ -96,6 +105,15 @@ class Grammar:
             cast[part] = word
         return cast
 
+    def story(self, plot: Plot, cast: Cast, decks: Decks) -> str:
+        """One telling of a plot."""
+        beats = (self.sentence(beat, cast, decks) for beat in plot.beats)
+        return " ".join(beat for beat in beats if beat)
+
+    def sentence(self, text: str, cast: Cast, decks: Decks) -> str:
+        """One telling of a text, in the spelling and typography of the language."""
+        return self.language.finish(tidy(self.tell(text, cast, decks)))
+
     def tell(self, text: str, cast: Cast, decks: Decks) -> str:
         """One telling of a rule's or a beat's text, not yet tidied."""
         told = ""
@@ -113,8 +131,14 @@ class Grammar:
         part, question, options = slot.partition("?")
         if question:
             forms = options.split("|")
-            return forms[min(GENDERS.index(cast[part].gender), len(forms) - 1)]
-        return self.writer(slot.split(), cast)
+            return forms[min(GENDERS.index(together(part.split("+"), cast)), len(forms) - 1)]
+        return self.language.write(slot.split(), cast)
+
+
+def together(parts: list[str], cast: Cast) -> str:
+    """The gender of one part, or of several as a group: feminine only if all are."""
+    genders = {cast[part].gender for part in parts}
+    return genders.pop() if len(genders) == 1 else "m"
 
 
 @cache
@@ -196,7 +220,7 @@ def tidy(text: str) -> str:
     text = re.sub(r" +", " ", text).strip()
     text = re.sub(r" ([,.])", r"\1", text)
     return re.sub(
-        r"(^|[.!?…] |(?:^| )[\"«„]\u00a0?)(\w)",
+        r'((?:^|[.!?…] |(?:^|[ ¡¿])")[¡¿]?)(\w)',
         lambda match: match[1] + match[2].upper(),
         text,
     )

@@ -21,7 +21,7 @@ def seen_share(text: str, seen: set[tuple[str, ...]]) -> float:
 
 
 def heldout_overlap(texts: list[str], every: int = 10) -> tuple[float, float]:
-    """Every tenth text held out: the mean share of its runs seen in the others, and the greatest."""
+    """Every tenth text held out: the mean share of its runs seen in the rest, and the greatest."""
     seen = all_runs(text for i, text in enumerate(texts) if i % every)
     shares = [seen_share(text, seen) for text in texts[::every]]
     return sum(shares) / len(shares), max(shares)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .grammar import Cast, Decks, Grammar, Plot, tidy
+from .grammar import Cast, Decks, Grammar, Plot
 from .overlap import runs, seen_share
 
 CANDIDATES = 8
@@ -38,8 +38,7 @@ def _tellings(grammar: Grammar, plot: Plot, decks: Decks, words: tuple[int, int]
     tellings: list[Story] = []
     for _ in range(ATTEMPTS):
         cast = grammar.cast(plot, decks)
-        beats = (tidy(grammar.tell(beat, cast, decks)) for beat in plot.beats)
-        text = " ".join(beat for beat in beats if beat)
+        text = grammar.story(plot, cast, decks)
         if words[0] <= len(text.split()) <= words[1]:
             tellings.append(Story(text, plot, cast))
         if len(tellings) == CANDIDATES:
