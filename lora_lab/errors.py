@@ -36,7 +36,10 @@ class LabError(Exception):
             for name, value in (("file", file), ("row", row), ("column", column))
             if value is not None
         }
-        super().__init__(self.text())
+        super().__init__(key)
+
+    def __str__(self) -> str:
+        return self.text()
 
     def problem(self, language: str = words.DEFAULT) -> str:
         return words.say(f"error.{self.key}.problem", language, **self.facts)

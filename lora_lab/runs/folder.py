@@ -62,7 +62,8 @@ class Run:
     # How it stands
 
     def status(self) -> dict[str, Any]:
-        """{"state": queued|running|done|stopped|failed, "error": LabError.as_json() or None, …}."""
+        """{"state": queued|running|done|stopped|failed, "error": LabError.as_json() or None,
+        "since": seconds since the epoch, "pid": the worker's while it runs}."""
         told = json.loads((self.path / "status.json").read_text("utf-8"))
         if told["state"] == "running" and not self._held():
             # Read again: the worker may have finished between the two looks.
@@ -74,7 +75,12 @@ class Run:
     def set_status(self, state: str, error: LabError | None = None) -> None:
         write_json(
             self.path / "status.json",
-            {"state": state, "since": time.time(), "error": error.as_json() if error else None},
+            {
+                "state": state,
+                "since": time.time(),
+                "error": error.as_json() if error else None,
+                "pid": os.getpid() if state == "running" else None,
+            },
         )
 
     def lock(self) -> filelock.BaseFileLock:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def run_to_its_end(run: Run, taken=lambda: None) -> None:
         if run.status()["state"] == "done":
             return
         run.set_status("running")
+        run.note(started=time.time())
         taken()
         # Disk kept back, so that a full disk still has room for the words that say so.
         reserve = run.path / "reserve"
@@ -54,6 +56,7 @@ def run_to_its_end(run: Run, taken=lambda: None) -> None:
 
 
 def _written_down(run: Run, fault: BaseException) -> LabError:
+    traceback.clear_frames(fault.__traceback__)  # what they hold may be all the memory there is
     with run.log.open("a", encoding="utf-8") as log:
         traceback.print_exception(fault, file=log)
     return as_lab_error(fault, run.log.name)
