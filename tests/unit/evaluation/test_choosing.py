@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from lora_lab.evaluation.choosing import Chooser
+from lora_lab.evaluation.choosing import Chooser, _nucleus
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0]])
 
@@ -37,3 +38,14 @@ def test_rows_with_equal_logits_draw_equal_tokens():
     for _ in range(50):
         first, second = chooser(logits.expand(2, -1)).tolist()
         assert first == second
+
+
+@pytest.mark.parametrize("spread", [0.01, 3.0])
+def test_top_p_is_exact_in_a_large_vocabulary(spread):
+    """Flat, so that thousands of tokens share the nucleus, and steep, so that a few do."""
+    scores = spread * torch.randn(2, 5000, generator=torch.Generator().manual_seed(1))
+    for row, kept in zip(scores, _nucleus(scores, 0.9).isfinite(), strict=True):
+        shares = row.softmax(-1)
+        least = shares[kept].min()
+        assert kept.equal(shares >= least)
+        assert shares[kept].sum() >= 0.9 - 1e-5 > shares[kept].sum() - least - 2e-5

@@ -1,0 +1,95 @@
+"""One batched pass for a base and three adapters against four calls of model.generate.
+
+    python -m benchmarks.comparing [--model NAME] [--tokens 48] [--repeats 3]
+
+Both sides have the same model, the same LoRA layers, the same prompt and as many tokens; they take
+turns, so that whatever else slows the machine slows both. Printed are the medians, the ratio of
+each round, and the time a row's token takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from statistics import median
+
+import torch
+
+from lora_lab.config import Settings
+from lora_lab.evaluation.generating import stream
+from lora_lab.lora import attaching, targets
+from lora_lab.lora.adapter import Adapter
+from lora_lab.models import loading, sources
+from lora_lab.training import machine
+
+PROMPT = "Tell me a story about a fox who wanted to learn how to swim."
+COLUMNS = [None, ("one", 1.0), ("two", 1.0), ("three", 0.5)]
+
+
+def adapted(model, rank: int, chosen: str):
+    """Three random adapters, small enough that the answers stay answers."""
+    paths = targets.resolve(chosen, attaching.matrices(model))
+    generator = torch.Generator().manual_seed(0)
+    for name in ("one", "two", "three"):
+        routing = attaching.attach(model, name, paths, rank, 2.0 * rank)
+        made = attaching.extract(model, name)
+        tensors = {
+            path: (A, torch.randn(B.shape, generator=generator) * 0.02)
+            for path, (A, B) in made.tensors.items()
+        }
+        attaching.add(model, name, Adapter(rank, 2.0 * rank, tensors))
+    return routing
+
+
+def one_pass(model, tokenizer, routing, tokens: int) -> float:
+    began = time.perf_counter()
+    for _ in stream(model, tokenizer, routing, [PROMPT], COLUMNS, tokens):
+        pass
+    return time.perf_counter() - began
+
+
+def four_calls(model, tokenizer, routing, tokens: int) -> float:
+    messages = [{"role": "user", "content": PROMPT}]
+    text = PROMPT
+    if tokenizer.chat_template:
+        text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    ids = tokenizer(text, return_tensors="pt", add_special_tokens=False).to(model.device)
+    began = time.perf_counter()
+    for column in COLUMNS:
+        routing.all(*column) if column else routing.off()
+        model.generate(**ids, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default=Settings().model)
+    parser.add_argument("--targets", default="attention-qv")
+    parser.add_argument("--rank", type=int, default=8)
+    parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--repeats", type=int, default=3)
+    told = parser.parse_args()
+    place = machine.settle(Settings())
+    torch.set_num_threads(place.threads)
+    model, tokenizer = loading.load(sources.fetch(told.model), place.dtype)
+    model.to(place.device)
+    routing = adapted(model, told.rank, told.targets)
+    # No row may end early: both sides write every token.
+    model.generation_config.eos_token_id = tokenizer.eos_token = None
+    sides = {"one pass": one_pass, "four calls": four_calls}
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for repeat in range(1 + told.repeats):
+        for name, side in sides.items():
+            taken = side(model, tokenizer, routing, told.tokens)
+            if repeat:  # the first round warms up
+                times[name].append(taken)
+    print(f"{told.model}, {told.targets}, rank {told.rank}, {place}, {told.tokens} tokens × 4")
+    for name, taken in times.items():
+        each = 1000 * median(taken) / told.tokens / len(COLUMNS)
+        print(f"{name:>10}: {median(taken):6.2f} s   {each:6.1f} ms a row's token")
+    ratios = sorted(four / one for one, four in zip(*times.values(), strict=True))
+    print(f"     ratio: {median(ratios):.2f}   ({', '.join(f'{r:.2f}' for r in ratios)})")
+
+
+if __name__ == "__main__":
+    main()
