@@ -20,7 +20,6 @@ from typing import Any
 
 from lora_lab.data import tokenising
 from lora_lab.data.dataset import Dataset
-from lora_lab.data.rendering import SEPARATOR
 from lora_lab.errors import LabError
 from lora_lab.evaluation import loaded
 from lora_lab.evaluation.generating import Column, answering, stream
@@ -93,7 +92,7 @@ def compare(
         raise LabError("prompt_empty")
     if len(prompts) * (1 + len(adapters)) > MOST_ANSWERS:
         raise LabError("too_many_answers", prompts=len(prompts), most=MOST_ANSWERS)
-    separator = SEPARATOR if _any_answers(adapters) else ""
+    asks = _asks(adapters)
     yield {"kind": "progress", "phase": "loading"}
     base = loaded.base(sources.fetch(model), place.device, place.precision)
     with loaded.attached(base, [folder for folder, _ in adapters]) as routing:
@@ -110,11 +109,11 @@ def compare(
             top_p,
             seed,
             system=system,
-            separator=separator,
+            asks=asks,
         ):
             yield {"kind": "pieces", "pieces": [asdict(piece) for piece in pieces]}
         if measure:
-            ids = prompt_ids(base.tokenizer, prompts[0], system, separator)
+            ids = prompt_ids(base.tokenizer, prompts[0], system, asks)
             times = ms_per_token(base.model, routing, ids[:TIMED_TOKENS], columns)
             yield from _figures(base, routing, adapters, texts, times)
     yield {"kind": "end", "seconds": time.monotonic() - began}
@@ -182,9 +181,10 @@ def _warnings(base: loaded.Base, adapters: Adapters) -> Iterator[dict[str, Any]]
             yield {**warning, "key": "compare.base_differs", "facts": facts}
 
 
-def _any_answers(adapters: Adapters) -> bool:
-    """Whether an adapter learned to answer prompts, each followed by the separator."""
-    return any(_told(folder, "data").get("shape") == "prompt" for folder, _ in adapters)
+def _asks(adapters: Adapters) -> bool | None:
+    """Whether the adapters learned to answer or to continue texts; None where none tells."""
+    shapes = {_told(folder, "data").get("shape") for folder, _ in adapters} - {None}
+    return bool(shapes & {"prompt", "chat"}) if shapes else None
 
 
 def _told(folder: Path, name: str) -> dict[str, Any]:

@@ -52,17 +52,17 @@ def stream(
     seed: int = 0,
     stop: Callable[[], bool] = lambda: False,
     system: str = "",
-    separator: str = "",
+    asks: bool | None = None,
 ) -> Iterator[list[Piece]]:
     """One list of pieces a step, one piece for each answer still being written.
 
     routing: the model's adapters (lora.layer.Routing); None for a model that has none. system,
-    separator: see prompting.prompt_ids. Columns that ask for the same thing (strength 0 is the
+    asks: see prompting.prompt_ids. Columns that ask for the same thing (strength 0 is the
     base) are computed once. The model and routing are left as they were found, also when the
     caller stops early. Raises LabError before the first step where a prompt is empty or longer
     than the model reads.
     """
-    asked = [prompt_ids(tokenizer, prompt, system, separator) for prompt in prompts]
+    asked = [prompt_ids(tokenizer, prompt, system, asks) for prompt in prompts]
     rooms = [room(model, ids) for ids in asked]
     distinct = list(dict.fromkeys(_plain(column) for column in columns))
     places = [[i for i, c in enumerate(columns) if _plain(c) == d] for d in distinct]

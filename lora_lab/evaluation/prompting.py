@@ -5,22 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from lora_lab.data.messages import shown
+from lora_lab.data.rendering import SEPARATOR
 from lora_lab.errors import LabError
 
 
-def prompt_ids(tokenizer: Any, prompt: str, system: str = "", separator: str = "") -> list[int]:
-    """The tokens after which the answer begins.
+def prompt_ids(
+    tokenizer: Any, prompt: str, system: str = "", asks: bool | None = None
+) -> list[int]:
+    """The tokens after which the answer begins, as data/tokenising.py writes them in training.
 
-    A model with a chat template reads the prompt as the person's turn (system, where given, comes
-    first); any other continues prompt + separator. Raises LabError where there is nothing to read,
-    or where the template refuses.
+    asks: whether the prompt asks for an answer (the person's turn of a chat template, or the
+    prompt and a separator where there is none) or is an opening to go on from; None: it asks where
+    the model has a chat template. system comes first, where given. Raises LabError where there is
+    nothing to read, or where the template refuses.
     """
-    if tokenizer.chat_template:
+    if tokenizer.chat_template and asks is not False:
         if not prompt.strip():
             raise LabError("prompt_empty")
         text = _templated(tokenizer, prompt, system)
         return tokenizer.encode(text, add_special_tokens=False)
-    ids = tokenizer.encode(f"{system}\n\n{prompt}{separator}" if system else prompt + separator)
+    text = prompt + (SEPARATOR if asks else "")
+    ids = tokenizer.encode(f"{system}\n\n{text}" if system else text)
     if not ids and tokenizer.bos_token_id is None:
         raise LabError("prompt_empty")
     return ids or [tokenizer.bos_token_id]

@@ -54,6 +54,7 @@ class Rows:
     train: list[tokenising.Encoded]
     heldout: list[tokenising.Encoded]
     opening: str
+    asks: bool  # whether the opening asks for an answer or is to be continued
 
 
 def work(run: Run) -> str:
@@ -123,6 +124,7 @@ def _rows(run: Run, tokenizer: Any, settings: Settings) -> Rows:
         tokenising.encode(train, tokenizer, settings.max_length),
         tokenising.encode(heldout, tokenizer, settings.max_length)[:HELDOUT_ROWS],
         settings.sample_prompt or _opening(heldout.examples[0]),
+        asks=heldout.shape in ("prompt", "chat"),
     )
 
 
@@ -159,24 +161,25 @@ def _watch(
     return loop.Watch(
         event=run.append,
         heldout=partial(heldout_loss, base.model, rows.heldout),
-        sample=partial(_sample, base, routing, rows.opening, settings.seed),
+        sample=partial(_sample, base, routing, rows, settings.seed),
         save=partial(checkpoint.save, run.checkpoints),
         stop_asked=run.stop_asked,
         memory=partial(machine.peak_memory, place.device),
     )
 
 
-def _sample(base: Base, routing: Routing, opening: str, seed: int) -> str:
+def _sample(base: Base, routing: Routing, rows: Rows, seed: int) -> str:
     """What the adapter makes of the opening now; the same draws each time, so only it changes."""
     pieces = stream(
         base.model,
         base.tokenizer,
         routing,
-        [opening],
+        [rows.opening],
         [(ADAPTER, 1.0)],
         SAMPLE_TOKENS,
         SAMPLE_TEMPERATURE,
         seed=seed,
+        asks=rows.asks,
     )
     return "".join(piece.text for step in pieces for piece in step)
 
