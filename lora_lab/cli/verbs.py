@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lora_lab import lab
 from lora_lab.cli import flags
@@ -17,6 +17,7 @@ from lora_lab.runs import folder
 
 OWNER = "command-line"
 Answer = dict[str, Any]
+T = TypeVar("T")
 Tell = Callable[[dict[str, Any]], None]  # shows an event to whoever waits
 
 
@@ -25,13 +26,15 @@ def models(told: argparse.Namespace, tell: Tell) -> Answer:
 
 
 def count(told: argparse.Namespace, tell: Tell) -> Answer:
-    return lab.count(flags.settings(told))
+    settings = flags.settings(told)
+    return _with_shapes(settings.model, lambda: lab.count(settings), tell)
 
 
 def train(told: argparse.Namespace, tell: Tell) -> Answer:
     settings = flags.settings(told)
     _check_out(told.out)
-    return _to_its_end(lab.start(settings, OWNER), told.out, tell)
+    run_id = _with_shapes(settings.model, lambda: lab.start(settings, OWNER), tell)
+    return _to_its_end(run_id, told.out, tell)
 
 
 def resume(told: argparse.Namespace, tell: Tell) -> Answer:
@@ -113,6 +116,18 @@ VERBS: dict[str, Callable[[argparse.Namespace, Tell], Answer]] = {
     "compare": compare,
     "evaluate": evaluate,
 }
+
+
+def _with_shapes(model: str, use: Callable[[], T], tell: Tell) -> T:
+    """What use gives; a model whose sizes it does not find is looked at first."""
+    try:
+        return use()
+    except LabError as error:
+        if error.key != "shapes_unknown":
+            raise
+    for event in lab.describe(model):
+        tell(event)
+    return use()
 
 
 def _to_its_end(run_id: str, out: Path | None, tell: Tell) -> Answer:
