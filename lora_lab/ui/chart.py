@@ -122,7 +122,7 @@ def _axes(frame: Frame, language: str, epochs_a_step: float, about: int) -> str:
             f'<text class="tick" x="{LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">'
             f"{number(loss, language, decimals)}</text>"
         )
-    for step in ticks(*frame.steps, about):
+    for step in ticks(frame.steps[0], frame.steps[-1], about):
         if step > frame.steps[-1] or step != int(step):
             continue
         x = frame.x(step)

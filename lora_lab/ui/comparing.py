@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -105,7 +105,7 @@ def compare(
     chosen: list[tuple[str, float]],
     prompts: list[str],
     sampling: dict[str, Any],
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """The events of lab.compare for runs of this owner; they must share their base model."""
     if not chosen:
         raise LabError("no_adapter_chosen")

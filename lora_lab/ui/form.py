@@ -22,7 +22,8 @@ MORE = tuple(name for name in FIELDS if name not in PLACED)
 # What a slider spans: the usual values, so that a pixel is about a rank. The page's address and
 # the command line reach the whole range, and the slider then grows to it.
 SLIDERS = {"rank": (1, 64), "alpha": (1, 128)}
-STEPS = {float: 0.01, int: 1}
+STEPS = {float: 0.01, int: 1}  # what an arrow key adds
+FINER = {"learning_rate": 0.0001}
 
 
 @dataclasses.dataclass
@@ -62,7 +63,7 @@ def widget(name: str, language: str) -> Any:
         return gr.Dropdown(automatic, value="", filterable=False, **text)
     if isinstance(field.default, str):
         return gr.Textbox(field.default, max_lines=2, **text)
-    step = field.default / 10 if name == "learning_rate" else STEPS[type(field.default)]
+    step = FINER.get(name, STEPS[type(field.default)])
     return gr.Number(field.default, step=step, **text)
 
 

@@ -120,7 +120,7 @@ def preparing(last: dict[str, Any] | None, language: str) -> str:
         return _line(say("progress.loading", language))
     done, total, left = last.get("done"), last.get("total"), last.get("seconds_left")
     told = say("progress.fetching", language)
-    if total:
+    if total and done is not None:
         told += f" {byte_size(done, language)} / {byte_size(total, language)}"
         told += (
             f" · {say('progress.left', language, time=duration(left, language))}" if left else ""

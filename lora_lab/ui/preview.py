@@ -42,7 +42,7 @@ def preview(told: dict[str, Any], language: str) -> str:
     )
     lost = "".join(
         f" {safe(say(f'preview.{name}', language, rows=told[name]))}"
-        for name in ("cut", "left_out")
+        for name in ("rows_cut", "left_out")
         if told[name]
     )
     return f'<div class="preview">{legend}{examples}<p class="note">{safe(totals)}{lost}</p></div>'

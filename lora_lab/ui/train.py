@@ -30,6 +30,7 @@ class TrainTab:
     look: gr.Button
     train: gr.Button
     problem: gr.HTML
+    opened: gr.Textbox  # changes when the page has been filled in
     facts: gr.HTML
     drawing: gr.HTML
     run: gr.Textbox  # the id of the run that is shown
@@ -54,7 +55,6 @@ class TrainTab:
             self.chart,
             self.sample,
             self.seen,
-            self.clock,
         ]
 
 
@@ -104,6 +104,7 @@ def _left(language: str, models: list[Any], samples: list[Any]) -> dict[str, Any
         widgets |= _more(language)
     parts["train"] = gr.Button(say("train.train", language), variant="primary", size="lg")
     parts["problem"] = gr.HTML()
+    parts["opened"] = gr.Textbox(visible="hidden")
     return {"form": form.Form(widgets), **parts}
 
 

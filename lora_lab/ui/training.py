@@ -14,6 +14,7 @@ import gradio as gr
 
 from lora_lab import lab
 from lora_lab.config import Settings
+from lora_lab.data import reading
 from lora_lab.errors import LabError
 from lora_lab.runs.warm import Warm
 from lora_lab.ui import facts as facts_row
@@ -58,18 +59,18 @@ class Training:
             raise LabError("not_a_sample", data=settings.data[:200])
         return None, None
 
-    def numbers(self, reading: str, *values: Any) -> list[Any]:
+    def numbers(self, known: str, *values: Any) -> list[Any]:
         """The facts, the drawing and the model's card, from arithmetic alone."""
         own = gr.update(visible=values[0] == form.OTHER)
         if values[0] == form.OTHER and not values[1]:
             return [facts_row.unknown(self.language), "", "", own]
-        return [*self._picture(self.settings(values), json.loads(reading or "{}")), own]
+        return [*self._picture(self.settings(values), json.loads(known or "{}")), own]
 
-    def _picture(self, settings: Settings, reading: dict[str, Any]) -> list[Any]:
+    def _picture(self, settings: Settings, known: dict[str, Any]) -> list[Any]:
         card = self._model_card(settings.model)
         try:
             count = lab.count(settings)
-            forecast = lab.forecast(settings, reading if "mean_tokens" in reading else None)
+            forecast = lab.forecast(settings, known if "mean_tokens" in known else None)
         except LabError as error:
             if error.key != "shapes_unknown":
                 raise
@@ -111,45 +112,40 @@ class Training:
 
     # Data
 
-    def take_upload(self, payload: Any, *values: Any) -> list[Any]:
-        """A file came: it is checked whole, at once; its columns can then be chosen."""
+    def take_upload(self, payload: Any) -> list[Any]:
+        """A file came: it is the data now, and its columns are found anew."""
         path, name = uploads.accepted(payload)
-        chosen = dict(zip(self.tab.form.names, values, strict=True)) | {"data": form.UPLOAD}
-        chosen |= dict.fromkeys(form.COLUMNS[1:], "") | {"shape": "auto"}
-        own = [(say("train.your_file", self.language, name=name), form.UPLOAD)]
-        choices = [*sample_choices(self.samples.values(), self.language), *own]
-        kept = [gr.update(choices=choices, value=form.UPLOAD), uploads.kept(path, name)]
+        own = (say("train.your_file", self.language, name=name), form.UPLOAD)
+        choices = [*sample_choices(self.samples.values(), self.language), own]
+        fresh = [gr.update(value="auto"), *[gr.update(value="")] * len(form.COLUMNS[1:])]
+        return [gr.update(choices=choices, value=form.UPLOAD), uploads.kept(path, name), *fresh]
+
+    def check(self, uploaded: str, *values: Any) -> list[Any]:
+        """The data was chosen, or what its columns mean: it is read and checked whole, at once."""
+        chosen = dict(zip(self.tab.form.names, values, strict=True))
+        path, name = None, None
         try:
-            found = lab.check(form.settings(chosen), path, name)
+            settings = form.settings(chosen | {"model": "", "other": ""})
+            path, name = self.source(settings, uploaded)
+            found = lab.check(settings, path, name)
         except LabError as error:
-            # The columns may only need to be named: the file stays chosen, with its fault shown.
+            # The columns may only need to be named: they are offered where they can be read.
             columns = columns_of(path, name)
-            card = problem_card(error, self.language)
+            shown = gr.update(visible=bool(columns), open=True)
             return [
-                *kept,
-                card,
-                gr.update(visible=bool(columns), open=True),
-                *self._roles(columns),
+                problem_card(error, self.language),
+                shown,
+                *self._roles(columns, chosen),
                 "",
                 "",
             ]
-        card, columns = summary(found, self.language), found["all_columns"]
-        shown = gr.update(visible=bool(columns), open=False)
-        return [*kept, card, shown, *self._roles(columns), "", json.dumps({"rows": found["rows"]})]
-
-    def check(self, uploaded: str, *values: Any) -> list[Any]:
-        """The data or what its columns mean was changed."""
-        settings = self.settings(values)
-        path, name = self.source(settings, uploaded)
-        try:
-            found = lab.check(settings, path, name)
-        except LabError as error:
-            return [problem_card(error, self.language), gr.skip(), "", ""]
+        columns = found["all_columns"] if path else []
         card = summary(found, self.language)
         if path is None:
             card = note(self.samples[settings.data]["card"], self.language) + card
-        own = gr.update(visible=path is not None and bool(found["all_columns"]))
-        return [card, own, "", json.dumps({"rows": found["rows"]})]
+        told = json.dumps({"rows": found["rows"], "fingerprint": found["fingerprint"]})
+        shown = gr.update(visible=bool(columns))
+        return [card, shown, *self._roles(columns, chosen), "", told]
 
     def own_file(self, kept: str) -> tuple[str, str] | None:
         """The choice of the remembered upload, while it is still there."""
@@ -159,14 +155,15 @@ class Training:
             return None
         return say("train.your_file", self.language, name=name), form.UPLOAD
 
-    def _roles(self, columns: list[str]) -> list[Any]:
-        automatic = (say("setting.shape.auto", self.language), "")
-        role = gr.update(choices=[automatic, *((c, c) for c in columns)], value="")
-        return [gr.update(value="auto"), *[role] * len(form.COLUMNS[1:])]
+    def _roles(self, columns: list[str], chosen: dict[str, Any]) -> list[Any]:
+        """The choices of which column plays which role; one that is not there is unchosen."""
+        choices = [(say("setting.shape.auto", self.language), ""), *((c, c) for c in columns)]
+        roles = (chosen[name] or "" for name in form.COLUMNS[1:])
+        return [gr.update(choices=choices, value=r if r in columns else "") for r in roles]
 
-    def glance(self, uploaded: str, reading: str, *values: Any) -> Any:
-        """The preview that comes by itself, where it takes no long time."""
-        if 0 < json.loads(reading or "{}").get("rows", 0) <= GLANCE_ROWS:
+    def glance(self, uploaded: str, told: str, *values: Any) -> Any:
+        """The preview that comes by itself after a check, where it takes no long time."""
+        if 0 < json.loads(told or "{}").get("rows", 0) <= GLANCE_ROWS:
             yield from self.preview(uploaded, *values)
 
     def preview(self, uploaded: str, *values: Any) -> Any:
@@ -183,20 +180,17 @@ class Training:
         if event["kind"] == "not_here":
             return [note("preview.not_here", self.language), gr.skip()]
         names = ("rows", "mean_tokens", "supervised_share", "heldout_rows")
-        reading = {name: event[name] for name in names}
-        return [preview(event, self.language), json.dumps(reading)]
+        return [preview(event, self.language), json.dumps({name: event[name] for name in names})]
 
 
 def sample_choices(samples: Any, language: str) -> list[tuple[str, str]]:
     return [(say(sample["title"], language), sample["name"]) for sample in samples]
 
 
-def columns_of(path: Path, name: str) -> list[str]:
+def columns_of(path: Path | None, name: str | None) -> list[str]:
     """The columns of a file whose rows can be read; none where they cannot."""
-    from lora_lab.data import reading
-
     try:
-        return reading.read(path, name).columns
+        return reading.read(path, name).columns if path else []
     except LabError:
         return []
 

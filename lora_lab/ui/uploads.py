@@ -6,6 +6,7 @@ The path comes back from the browser, so it is believed only inside the folder o
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def accepted(payload: Any) -> tuple[Path, str]:
 
 def kept(path: Path, name: str) -> str:
     """What the page remembers of an upload, for remembered() to read."""
-    return json.dumps({"path": str(path), "orig_name": name})
+    # The time tells the same file, uploaded once more, from nothing new.
+    return json.dumps({"path": str(path), "orig_name": name, "time": time.time()})
 
 
 def remembered(text: str) -> tuple[Path, str]:

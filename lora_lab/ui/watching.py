@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from typing import Any
 
 import gradio as gr
@@ -28,11 +29,7 @@ class Watching:
         settings = self.trains.settings(values)
         path, name = self.trains.source(settings, uploaded)
         run = lab.start(settings, owner(request), path, name)
-        return [run, *self._look(run, "", request)]
-
-    def look(self, run: str, seen: str, request: gr.Request) -> list[Any]:
-        """What the clock asks once a second: everything anew if anything is new."""
-        return self._look(run, seen, request)
+        return [run, ""]
 
     def stop(self, run: str, request: gr.Request) -> list[Any]:
         lab.stop(run, owner(request))
@@ -40,7 +37,7 @@ class Watching:
 
     def resume(self, run: str, request: gr.Request) -> list[Any]:
         lab.resume(run, owner(request))
-        return self._look(run, "", request)
+        return [""]
 
     def open(self, request: gr.Request, kept: str) -> list[Any]:
         """The page was opened: its address says which run and which settings; kept: the upload
@@ -57,7 +54,13 @@ class Watching:
             choices = [*sample_choices(self.trains.samples.values(), self.language), own]
             value = form.UPLOAD if query.get("data") == form.UPLOAD else shown["data"].get("value")
             shown["data"] = gr.update(choices=choices, value=value)
-        return [*(shown[name] for name in self.tab.form.names), run, kept if own else "", card]
+        return [
+            *(shown[name] for name in self.tab.form.names),
+            run,
+            kept if own else "",
+            secrets.token_hex(4),
+            card,
+        ]
 
     def _asked_for(self, query: dict[str, str], who: str) -> tuple[Settings, str]:
         """Settings and run of an address; without a run, this person's newest that still goes."""
@@ -67,7 +70,8 @@ class Watching:
         asked = lab.run(run, who)["settings"]
         return form.from_query({**asked, **query}), run
 
-    def _look(self, run: str, seen: str, request: gr.Request) -> list[Any]:
+    def look(self, run: str, seen: str, request: gr.Request) -> list[Any]:
+        """What the clock asks once a second: everything anew if anything is new."""
         nothing = [gr.skip()] * len(self.tab.live)
         if not run:
             return nothing
@@ -87,7 +91,6 @@ class Watching:
             live.curves(now, events, self.language),
             live.sample(events, self.language),
             new,
-            gr.Timer(1.0 if alive else 3.0),
         ]
 
 

@@ -1,9 +1,12 @@
-"""Which touch of the Train tab leads to which handler."""
+"""Which touch of the Train tab leads to which handler.
+
+Each of numbers and check is one listener to all that may change it, in the mode
+always_last: while it is at work, what comes meanwhile makes it work once more, on the values of
+then. Two listeners that write into the same place could overtake each other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -14,86 +17,71 @@ from lora_lab.ui.train import TrainTab
 from lora_lab.ui.training import QUIET, SLOW, Training
 from lora_lab.ui.watching import Watching
 
+LAST = {"trigger_mode": "always_last"}
+
 
 def wire(tab: TrainTab, does: Training, demo: gr.Blocks) -> None:
     """Connect the tab's components to its handlers."""
-    numbers = _numbers(tab, does)
-    check = _data(tab, does)
     runs = Watching(tab, does)
-    look = _run(tab, runs)
-    outputs = [*tab.form.all, tab.run, tab.uploaded, tab.problem]
-    kept = "() => window.loraLab.kept()"
-    opened = demo.load(runs.open, tab.uploaded, outputs, js=kept, **QUIET)
-    for step in (numbers, look, check):
-        opened = step(opened.then)
+    outputs = [*tab.form.all, tab.run, tab.uploaded, tab.opened, tab.problem]
+    demo.load(runs.open, tab.uploaded, outputs, js="() => window.loraLab.kept()", **QUIET)
+    _numbers(tab, does)
+    _data(tab, does)
+    _run(tab, runs)
 
 
-def _numbers(tab: TrainTab, does: Training) -> Callable[[Any], Any]:
+def _numbers(tab: TrainTab, does: Training) -> None:
     """Facts, drawing and the address move with every setting."""
-    outputs = [tab.facts, tab.drawing, tab.model_card, tab.form.widgets["other"], tab.problem]
-    handler = calmly(does.language, len(outputs) - 1)(does.numbers)
-    touched = [widget.input for widget in tab.form.all]
-    inputs = [tab.reading, *tab.form.all]
-    moved = [*touched, tab.reading.change]
-    gr.on(moved, handler, inputs, outputs, trigger_mode="always_last", **QUIET)
+    values, own = tab.form.all, tab.form.widgets["other"]
+    outputs = [tab.facts, tab.drawing, tab.model_card, own, tab.problem]
+    numbers = calmly(does.language, len(outputs) - 1)(does.numbers)
+    touched = [widget.input for widget in values]
+    moved = [*touched, tab.reading.change, tab.opened.change]
+    gr.on(moved, numbers, [tab.reading, *values], outputs, **LAST, **QUIET)
     remember = "(...values) => window.loraLab.remember(...values)"
-    gr.on(touched, None, tab.form.all, None, js=remember, api_visibility="private")
-    model = [tab.form.widgets["other"].submit, tab.form.widgets["other"].blur]
+    changed = [*touched, tab.uploaded.change]
+    gr.on(changed, None, values, None, js=remember, api_visibility="private")
     describe = calmly(does.language, 1)(does.describe)
-    described = gr.on(model, describe, tab.form.all, [tab.model_card, tab.problem], **SLOW)
-    described.success(handler, inputs, outputs, **QUIET)
-    return partial(_listen, handler, inputs, outputs)
+    named = [own.submit, own.blur, tab.opened.change]
+    described = gr.on(named, describe, values, [tab.model_card, tab.problem], **LAST, **SLOW)
+    described.success(numbers, [tab.reading, *values], outputs, **QUIET)
 
 
-def _data(tab: TrainTab, does: Training) -> Callable[[Any], Any]:
+def _data(tab: TrainTab, does: Training) -> None:
     """A file or a column was chosen: it is checked at once, then shown as the model sees it."""
-    widgets = tab.form.widgets
-    columns = [widgets[name] for name in form.COLUMNS]
+    widgets, language = tab.form.widgets, does.language
+    data, columns = widgets["data"], [widgets[name] for name in form.COLUMNS]
     source, after = [tab.uploaded, *tab.form.all], [tab.preview, tab.reading]
-    taken = [widgets["data"], tab.uploaded, tab.data_card, tab.columns, *columns, *after]
-    take = calmly(does.language, len(taken))(does.take_upload)
-    checked = [tab.data_card, tab.columns, *after]
-    check = calmly(does.language, len(checked))(does.check)
-    glance = calmly(does.language, len(after))(does.glance)
-    preview = calmly(does.language, len(after))(does.preview)
-
-    def then_glance(event: Any) -> Any:
-        seen = [tab.uploaded, tab.reading, *tab.form.all]
-        return event.then(glance, seen, [*after, tab.problem], **SLOW)
-
-    def checked_by(to: Any) -> Any:
-        return then_glance(_listen(check, source, [*checked, tab.problem], to))
-
-    then_glance(
-        tab.upload.upload(take, [tab.upload, *tab.form.all], [*taken, tab.problem], **QUIET)
-    )
-    checked_by(partial(gr.on, [widget.input for widget in (widgets["data"], *columns)]))
+    taken = [data, tab.uploaded, *columns]
+    take = calmly(language, len(taken))(does.take_upload)
+    tab.upload.upload(take, tab.upload, [*taken, tab.problem], **QUIET)
+    checked = [tab.data_card, tab.columns, *columns[1:], *after]
+    check = calmly(language, len(checked))(does.check)
+    chosen = [data.input, *(column.input for column in columns)]
+    chosen += [tab.uploaded.change, tab.opened.change]
+    done = gr.on(chosen, check, source, [*checked, tab.problem], **LAST, **QUIET)
+    glance = calmly(language, len(after))(does.glance)
+    seen = [tab.uploaded, tab.reading, *tab.form.all]
+    # The warm process answers in the order of asking, so the last check's preview comes last.
+    done.success(glance, seen, [*after, tab.problem], trigger_mode="multiple", **SLOW)
+    preview = calmly(language, len(after))(does.preview)
+    tab.look.click(preview, source, [*after, tab.problem], **SLOW)
     keep = "(uploaded) => window.loraLab.keep(uploaded)"
     tab.uploaded.change(None, tab.uploaded, None, js=keep, api_visibility="private")
-    tab.look.click(preview, source, [*after, tab.problem], **SLOW)
-    return checked_by
 
 
-def _run(tab: TrainTab, does: Watching) -> Callable[[Any], Any]:
-    live = tab.live
-    start = calmly(does.language, len(live) + 1)(does.start)
+def _run(tab: TrainTab, does: Watching) -> None:
+    """A run is started, looked at once a second, stopped and resumed."""
+    live, language = tab.live, does.language
+    start = calmly(language, 2)(does.start)
     inputs = [tab.uploaded, *tab.form.all]
-    tab.train.click(start, inputs, [tab.run, *live, tab.problem], trigger_mode="once", **QUIET)
-    look = partial(
-        _listen,
-        calmly(does.language, len(live))(does.look),
-        [tab.run, tab.seen],
-        [*live, tab.trouble],
-    )
-    look(tab.clock.tick)
-    stop = calmly(does.language, 1)(does.stop)
+    tab.train.click(start, inputs, [tab.run, tab.seen, tab.problem], **QUIET)
+    look = calmly(language, len(live))(does.look)
+    shown: dict[str, Any] = {"inputs": [tab.run, tab.seen], "outputs": [*live, tab.trouble]}
+    gr.on([tab.clock.tick, tab.run.change], look, **shown, **LAST, **QUIET)
+    stop = calmly(language, 1)(does.stop)
     tab.stop.click(stop, tab.run, [tab.stop, tab.trouble], **QUIET)
-    resume = calmly(does.language, len(live))(does.resume)
-    tab.resume.click(resume, tab.run, [*live, tab.trouble], **QUIET)
+    resume = calmly(language, 1)(does.resume)
+    tab.resume.click(resume, tab.run, [tab.seen, tab.trouble], **QUIET)
     show = "(run) => window.loraLab.openRun(run)"
     tab.run.change(None, tab.run, None, js=show, api_visibility="private")
-    return look
-
-
-def _listen(handler: Any, inputs: Any, outputs: Any, to: Any) -> Any:
-    return to(fn=handler, inputs=inputs, outputs=outputs, **QUIET)

@@ -1,0 +1,37 @@
+"""What a person does on the page, by the words they read there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+
+def open_page(page: Page, url: str) -> None:
+    """Open it and wait until the page has drawn its figures."""
+    page.goto(url)
+    expect(page.locator(".facts strong").first).to_have_text(re.compile(r"\d"))
+
+
+def upload(page: Page, file: Path, button: str = "Upload a file") -> None:
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name=button).click()
+    chooser.value.set_files(file)
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def standing(page: Page) -> Locator:
+    return page.locator(".standing .state")
+
+
+def trained(page: Page, state: str = "done") -> None:
+    """Wait until the run that is shown has come to that state."""
+    expect(standing(page)).to_have_text(state)
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
