@@ -62,6 +62,8 @@ def test_named_columns_win_and_take_no_context():
     row = {"instruction": "Add", "input": "2 and 3", "output": "5", "text": "all"}
     named = Settings(prompt_column="input", response_column="instruction")
     assert shape(table(row), named).examples[0]["prompt"] == "2 and 3"
+    named = Settings(prompt_column="instruction", response_column="output")
+    assert shape(table(row), named).examples[0]["prompt"] == "Add"
     assert shape(table(row), Settings(text_column="input")).shape == "text"
     assert shape(table(row), Settings(shape="text")).examples[0]["text"] == "all"
 
@@ -114,7 +116,8 @@ def test_the_fingerprint_is_of_the_content_not_of_the_rows():
     one = shape(table({"text": "a"}, {"text": "b"}), Settings())
     renamed = shape(table({"id": "9", "story": "a"}, {"id": "8", "story": "b"}), Settings())
     other = shape(table({"text": "b"}, {"text": "a"}), Settings())
-    assert one.fingerprint == renamed.fingerprint != other.fingerprint
+    moved = one.of([{**example, "row": example["row"] + 7} for example in one.examples])
+    assert one.fingerprint == renamed.fingerprint == moved.fingerprint != other.fingerprint
 
 
 @pytest.mark.parametrize("file", ["dataset.json", "examples.jsonl"])
