@@ -63,6 +63,6 @@ def extract_orders() -> list[dict[str, str]]:
             "quantity": int(cast["count"].forms[0] if cast["count"].forms else cast["count"].text),
             "day": cast["day"].text,
         }
-        said = grammar.story(grammar.plots[0], cast, decks)
+        said = grammar.finished(grammar.story(grammar.plots[0], cast, decks))
         rows[ASKED + said] = json.dumps(order)
     return [{"prompt": prompt, "response": response} for prompt, response in rows.items()]

@@ -106,16 +106,20 @@ class Grammar:
         return cast
 
     def story(self, plot: Plot, cast: Cast, decks: Decks) -> str:
-        """One telling of a plot."""
-        beats = (self.sentence(beat, cast, decks) for beat in plot.beats)
-        return " ".join(beat for beat in beats if beat)
+        """One telling of a plot, its beats on lines of their own, not yet finished."""
+        beats = (self.tell(beat, cast, decks).strip() for beat in plot.beats)
+        return "\n".join(beat for beat in beats if beat)
+
+    def finished(self, told: str) -> str:
+        """What was told, in the spelling and typography of the language."""
+        return self.language.finish(tidy(told))
 
     def sentence(self, text: str, cast: Cast, decks: Decks) -> str:
-        """One telling of a text, in the spelling and typography of the language."""
-        return self.language.finish(tidy(self.tell(text, cast, decks)))
+        """One telling of a rule's or a beat's text, finished."""
+        return self.finished(self.tell(text, cast, decks))
 
     def tell(self, text: str, cast: Cast, decks: Decks) -> str:
-        """One telling of a rule's or a beat's text, not yet tidied."""
+        """One telling of a rule's or a beat's text, not yet finished."""
         told = ""
         for kind, content, options in _parsed(text):
             if kind == "choice":
@@ -215,12 +219,11 @@ def _plot(header: str, body: list[str]) -> Plot:
 def tidy(text: str) -> str:
     """Single spaces, none before a comma or full stop, a capital where a sentence or speech begins.
 
-    After a closing quotation mark the case stays as it is: "Stop!" he said.
+    Beats stand on lines of their own and are joined. After a closing quotation mark within a beat
+    the case stays as it is: "Stop!" he said.
     """
     text = re.sub(r" +", " ", text).strip()
     text = re.sub(r" ([,.])", r"\1", text)
-    return re.sub(
-        r'((?:^|[.!?…] |(?:^|[ ¡¿])")[¡¿]?)(\w)',
-        lambda match: match[1] + match[2].upper(),
-        text,
-    )
+    starts = r'((?:^|[.!?…] |(?:^|[ ¡¿])")[¡¿]?)(\w)'
+    text = re.sub(starts, lambda m: m[1] + m[2].upper(), text, flags=re.MULTILINE)
+    return text.replace("\n", " ")

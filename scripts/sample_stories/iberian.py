@@ -31,8 +31,12 @@ class Iberian:
     def finish(self, text: str) -> str:
         """Angular quotation marks; in Spanish, y turns into e before the sound i."""
         if self.y:
-            text = re.sub(rf"\b{self.y} (?=h?[ií](?!e))", "e ", text, flags=re.IGNORECASE)
+            text = re.sub(rf"\b{self.y} (?=h?[ií](?!e))", _as_e, text, flags=re.I)
         return re.sub(r'"([^"]*)"', r"«\1»", text)
+
+
+def _as_e(match: re.Match) -> str:
+    return "e " if match[0].islower() else "E "
 
 
 SPANISH = Iberian(

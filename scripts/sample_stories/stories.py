@@ -28,19 +28,21 @@ def tell_many(grammar: Grammar, decks: Decks, count: int, words: tuple[int, int]
     for number in range(count):
         plot = grammar.plots[number % len(grammar.plots)]
         tellings = _tellings(grammar, plot, decks, words)
-        best = min(tellings, key=lambda story: seen_share(story.text, seen))
-        seen |= runs(best.text)
-        stories.append(best)
+        told, cast = min(tellings, key=lambda telling: seen_share(telling[0], seen))
+        seen |= runs(told)
+        stories.append(Story(grammar.finished(told), plot, cast))
     return stories
 
 
-def _tellings(grammar: Grammar, plot: Plot, decks: Decks, words: tuple[int, int]) -> list[Story]:
-    tellings: list[Story] = []
+def _tellings(
+    grammar: Grammar, plot: Plot, decks: Decks, words: tuple[int, int]
+) -> list[tuple[str, Cast]]:
+    tellings: list[tuple[str, Cast]] = []
     for _ in range(ATTEMPTS):
         cast = grammar.cast(plot, decks)
-        text = grammar.story(plot, cast, decks)
-        if words[0] <= len(text.split()) <= words[1]:
-            tellings.append(Story(text, plot, cast))
+        told = grammar.story(plot, cast, decks)
+        if words[0] <= len(told.split()) <= words[1]:
+            tellings.append((told, cast))
         if len(tellings) == CANDIDATES:
             return tellings
     raise ValueError(f"{plot.name}: too few tellings of {words[0]} to {words[1]} words")

@@ -1,4 +1,4 @@
-"""Writes the sets and the list of them (samples.json) into a folder."""
+"""Writes the sets, the list of them (samples.json) and their README into a folder."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import csv
 import json
 from pathlib import Path
 
+from .readme import write_readme
 from .sets import SETS
 
 
 def write_all(folder: Path) -> list[Path]:
-    """Every set's file and samples.json, written anew; returns their paths."""
+    """Every set's file, samples.json and README.md, written anew; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    written = []
     for sample in SETS:
-        path = folder / sample.file
+        path, rows = folder / sample.file, sample.rows()
         write = write_csv if path.suffix == ".csv" else write_jsonl
-        write(path, sample.rows())
-        paths.append(path)
-    listing = folder / "samples.json"
+        write(path, rows)
+        written.append((sample, path, rows))
+    listing, readme = folder / "samples.json", folder / "README.md"
     entries = [sample.entry() for sample in SETS]
     listing.write_text(json.dumps(entries, ensure_ascii=False, indent=2) + "\n", "utf-8")
-    return [*paths, listing]
+    write_readme(readme, written)
+    return [*(path for _, path, _ in written), listing, readme]
 
 
 def write_csv(path: Path, rows: list[dict]) -> None:
