@@ -84,6 +84,7 @@ def check(settings: Settings, path: Path | None = None, name: str | None = None)
     """
     table = _table(settings, path, name)
     dataset = _dataset(table, settings)
+    tokenising.split(dataset, settings.heldout_share, settings.seed)  # what is too short is told
     return {
         "name": dataset.name,
         "shape": dataset.shape,
@@ -154,7 +155,7 @@ def start(
     if waiting >= MOST_WAITING:
         raise LabError("too_many_waiting", waiting=waiting)
     dataset = _dataset(_table(settings, path, name), settings)
-    tokenising.split(dataset, settings.heldout_share, settings.seed)  # too short is said now
+    tokenising.split(dataset, settings.heldout_share, settings.seed)
     expected = forecast(settings, reading or _guess(dataset))
     forecasting.check_it_fits(expected)
     data: dict[str, Any] = {
