@@ -111,10 +111,11 @@ class LoRALayer(nn.Module):
         """x [..., in] -> [..., out]; the first dimension is the batch's rows, or these times T."""
         if self.routing.by_row is not None:
             return self._mixed(x, self.routing.by_row)
-        pair = self.get(self.routing.whole[0]) if self.routing.whole else None
+        name, strength = self.routing.whole or ("", 0.0)
+        pair = self.get(name)
         if pair is None:
             return self.base(x)
-        scale = self.routing.whole[1] * pair.scaling
+        scale = strength * pair.scaling
         dropped = pair.dropped(x)
         return LoRALinear.apply(
             x, None if dropped is x else dropped, pair.A, pair.B, self.base, scale

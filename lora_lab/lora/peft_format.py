@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,13 @@ def save(
         for side, tensor in zip("AB", pair, strict=True)
     }
     _whole(folder / TENSORS, lambda file: save_file(tensors, file, metadata={"format": "pt"}))
-    for name, text in (
-        (CONFIG, _json(_config(adapter, base_name))),
-        (FACTS, _json(facts)),
-        (CARD, _card(adapter, base_name, language)),
-    ):
-        _whole(folder / name, lambda file, text=text: file.write_text(text, "utf-8"))
+    texts = {
+        CONFIG: _json(_config(adapter, base_name)),
+        FACTS: _json(facts),
+        CARD: _card(adapter, base_name, language),
+    }
+    for name, text in texts.items():
+        _whole(folder / name, partial(Path.write_text, data=text, encoding="utf-8"))
 
 
 def load(folder: Path) -> Adapter:
