@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -111,11 +112,9 @@ def listen(host: str, port: int) -> socket.socket:
             bound.bind((host, candidate))
             bound.listen()
             return bound
-        except (PermissionError, socket.gaierror) as error:
-            bound.close()
-            raise LabError("cannot_listen", host=host, port=str(candidate)) from error
         except OSError as error:
             bound.close()
-            last = error
+            if error.errno != errno.EADDRINUSE:
+                raise LabError("cannot_listen", host=host, port=str(candidate)) from error
     key = "port_taken" if port else "no_free_port"
-    raise LabError(key, port=str(wanted[0]), last=str(wanted[-1])) from last
+    raise LabError(key, port=str(wanted[0]), last=str(wanted[-1]))

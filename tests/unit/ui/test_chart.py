@@ -1,7 +1,8 @@
-"""The curves as SVG: the points where they belong, nothing told by colour alone, nothing injected."""
+"""The curves as SVG: points where they belong, nothing told by colour alone, nothing injected."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import xml.etree.ElementTree as ET
 
@@ -28,7 +29,7 @@ def parsed(markup: str) -> list[ET.Element]:
 )
 def test_ticks_cover_the_range_with_equal_round_strides(low, span, about):
     found = ticks(low, low + span, about)
-    strides = [b - a for a, b in zip(found, found[1:], strict=False)]
+    strides = [b - a for a, b in itertools.pairwise(found)]
     assert found[0] <= low + 1e-6 * span and found[-1] >= low + span * (1 - 1e-6)
     assert max(strides) == pytest.approx(min(strides), rel=1e-3)
     assert 1 <= len(strides) <= about + 2
@@ -54,7 +55,7 @@ def test_lower_losses_are_drawn_lower_and_later_steps_further_right():
     circles = svg.findall(".//circle")
     xs, ys = ([float(c.get(axis)) for c in circles] for axis in ("cx", "cy"))
     assert xs == sorted(xs) and ys == sorted(ys)
-    assert [c.find("title").text for c in circles][0] == "train, step 1: 4.000"
+    assert next(c.find("title").text for c in circles) == "train, step 1: 4.000"
 
 
 def test_the_axis_ends_where_the_run_will():
@@ -92,7 +93,7 @@ def test_end_labels_never_lie_on_each_other():
     same = [Series(str(i), [(1, 3.0), (2, 2.0)], style=i) for i in range(6)]
     for svg in parsed(loss_chart(same, "en")):
         ys = sorted(float(t.get("y")) for t in svg.iter("text") if t.get("class") == "name")
-        assert min(b - a for a, b in zip(ys, ys[1:], strict=False)) >= 26
+        assert min(b - a for a, b in itertools.pairwise(ys)) >= 26
 
 
 def test_a_hostile_name_stays_text():

@@ -19,7 +19,9 @@ PAGE = {"accept": "text/html"}
 
 @pytest.fixture
 def client() -> TestClient:
-    app = Starlette(routes=[Route("/{path:path}", lambda request: PlainTextResponse(owner(request)))])
+    app = Starlette(
+        routes=[Route("/{path:path}", lambda request: PlainTextResponse(owner(request)))]
+    )
     app.add_middleware(Visitor)
     return TestClient(app)
 

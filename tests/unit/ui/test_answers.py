@@ -1,0 +1,58 @@
+"""Answers side by side as they come, with their figures; what a model writes stays text."""
+
+from __future__ import annotations
+
+from lora_lab.ui.compare import Answers
+from lora_lab.ui.comparing import show
+
+HOSTILE = "<script>alert(1)</script>${alert(1)}{{1}}"
+
+
+def piece(column: int, text: str, prompt: int = 0, tokens: int = 1, ended: str | None = None):
+    return {"prompt": prompt, "column": column, "text": text, "tokens": tokens, "ended": ended}
+
+
+def test_pieces_grow_in_their_own_cells():
+    answers = Answers(["one", "two"], ["base", "mine"], "en")
+    show(answers, {"kind": "pieces", "pieces": [piece(0, "a"), piece(1, "b", prompt=1)]})
+    show(answers, {"kind": "pieces", "pieces": [piece(0, "c", tokens=2, ended="length")]})
+    texts = [[cell.text for cell in cells] for cells in answers.cells]
+    assert texts == [["ac", ""], ["", "b"]]
+    told = answers.html()
+    assert told.count('class="answer c0"') == 2 and "cut at the length" in told
+    assert "2 tokens written" in told
+
+
+def test_figures_stand_under_their_column():
+    answers = Answers(["one"], ["base", "mine"], "en")
+    heldout = [{"name": "a.csv", "rows": 4, "losses": [4.0, None]}]
+    show(answers, {"kind": "figures", "ms_per_token": [3.1, 3.4], "heldout": heldout})
+    base, mine = answers.html().split("<article")[1:]
+    assert "3.1 ms a token" in base and "held-out 4.000 on a.csv" in base
+    assert "3.4 ms a token" in mine and "held-out" not in mine
+
+
+def test_waiting_and_loading_are_told_until_something_comes():
+    answers = Answers(["one"], ["base"], "gl")
+    show(answers, {"kind": "waiting", "place": 2})
+    assert "Posto 3" in answers.html()
+    show(answers, {"kind": "progress", "phase": "loading"})
+    assert "Cargando" in answers.html()
+    show(answers, {"kind": "pieces", "pieces": []})
+    assert "Cargando" not in answers.html()
+
+
+def test_stopping_marks_what_was_still_being_written():
+    answers = Answers(["one"], ["base", "mine"], "en")
+    answers.take(piece(0, "a", ended="end"))
+    answers.stop()
+    assert [cell.ended for cell in answers.cells[0]] == ["end", "stopped"]
+
+
+def test_hostile_words_stay_words():
+    answers = Answers([HOSTILE, "x"], ["base", HOSTILE], "en")
+    answers.take(piece(1, HOSTILE))
+    answers.warnings.append(HOSTILE)
+    heldout = [{"name": HOSTILE, "rows": 4, "losses": [4.0, 3.0]}]
+    show(answers, {"kind": "figures", "ms_per_token": None, "heldout": heldout})
+    assert "<script" not in answers.html()
