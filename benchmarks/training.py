@@ -1,14 +1,15 @@
 """Training speed and memory against PEFT under transformers' Trainer: same model, same rows, same
 rank, bfloat16 base, batches of 8.
 
-    python benchmarks/training.py [--targets attention-qv linear] [--rounds 2] [--steps 14]
+    python -m benchmarks.training [--targets attention-qv linear] [--rounds 2] [--steps 10]
 
 Each side runs alone in its process, the two in turns, so that a slow minute of the machine falls
-on both. Tokens are real ones: padding is not counted. Two comparisons a set of targets:
+on both. Tokens are real ones: padding is not counted. Three comparisons a set of targets:
 
-    same order   the rival's own shuffled batches, on both sides
-    each best    the lab groups rows by length; the rival too, with whichever attention of its two
-                 is faster on a CPU
+    same order     the rival's own shuffled batches, on both sides
+    as they come   each in its own order: the lab groups rows by length, Trainer shuffles
+    each best      the rival groups by length too, with the faster on this machine of its two
+                   attentions, which is not the one it comes with
 
 And the share of the machine's bfloat16 matrix-multiply rate, measured in the same processes, that
 the lab's step reaches: what the arithmetic of a step would take at that rate, over what it takes.
@@ -25,16 +26,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from lora_lab.models import sources
 
-SIDE = Path(__file__).with_name("training_side.py")
+ROOT = Path(__file__).parent.parent
 SUPERVISED, MEAN_TOKENS = 0.41, 110
 
 
 def run(side: str, told: dict[str, Any]) -> dict[str, Any]:
     """One side in a fresh process."""
     done = subprocess.run(
-        [sys.executable, str(SIDE), side, json.dumps(told)],
+        [sys.executable, "-m", "benchmarks.training_side", side, json.dumps(told)],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": str(told["threads"]), "HF_HUB_OFFLINE": "1"},
@@ -44,17 +46,19 @@ def run(side: str, told: dict[str, Any]) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def pair(told: dict[str, Any], best: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(lab, rival), measured one after the other."""
-    if not best:
-        rival = run("peft", {**told, "sampling": "random", "attention": "sdpa"})
-        return run("lab", {**told, "batches": rival["batches"]}), rival
-    rivals = [
-        run("peft", {**told, "sampling": "group_by_length", "attention": attention})
-        for attention in ("sdpa", "eager")
-    ]
-    ours = run("lab", {**told, "batches": None})
-    return ours, max(rivals, key=lambda rival: rival["tokens_per_second"])
+def compare(told: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Name of the comparison -> (lab, rival), all measured one after the other."""
+    plain = run("peft", {**told, "sampling": "random", "attention": "sdpa"})
+    same = run("lab", {**told, "batches": plain["batches"]})
+    grouped = {**told, "sampling": "group_by_length"}
+    tuned = [run("peft", {**grouped, "attention": "sdpa"})]
+    own = run("lab", {**told, "batches": None})
+    tuned.append(run("peft", {**grouped, "attention": "eager"}))
+    return {
+        "same order": (same, plain),
+        "as they come": (own, plain),
+        "each best": (own, max(tuned, key=lambda rival: rival["tokens_per_second"])),
+    }
 
 
 def flops_a_token(folder: str) -> float:
@@ -101,21 +105,17 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2-135m-instruct")
     parser.add_argument("--targets", nargs="+", default=["attention-qv", "linear"])
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=14, help="the first two are not counted")
+    parser.add_argument("--steps", type=int, default=10, help="the first two are not counted")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     asked = parser.parse_args()
-    from lora_lab.models import sources
-
     folder = str(sources.fetch(asked.model, lambda progress: None).folder)
     flops = flops_a_token(folder)
     results = {}
     for targets in asked.targets:
-        for best in (False, True):
-            told = {"model": folder, "targets": targets, "steps": asked.steps}
-            told |= {"threads": asked.threads}
-            name = f"{targets}, {'each best' if best else 'same order'}"
-            results[name] = summary([pair(told, best) for _ in range(asked.rounds)], flops)
-            print(name, json.dumps(results[name]), file=sys.stderr)
+        told = {"model": folder, "targets": targets, "steps": asked.steps, "threads": asked.threads}
+        rounds = [compare(told) for _ in range(asked.rounds)]
+        for name in rounds[0]:
+            results[f"{targets}, {name}"] = summary([found[name] for found in rounds], flops)
     print(json.dumps(results, indent=2))
 
 

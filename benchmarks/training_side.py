@@ -1,7 +1,7 @@
 """One side of the training benchmark, alone in its process: the lab's trainer, or PEFT under
-transformers' Trainer. Prints one JSON object; benchmarks/training.py reads it.
+transformers' Trainer. Prints one JSON object; benchmarks.training reads it.
 
-    python benchmarks/training_side.py lab '{"model": FOLDER, "targets": "linear", …}'
+    python -m benchmarks.training_side lab '{"model": FOLDER, "targets": "linear", …}'
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from lora_lab.config import Settings
 from lora_lab.data import batching

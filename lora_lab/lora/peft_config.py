@@ -111,6 +111,6 @@ def _rank(value: Any, name: str, file: Path) -> int:
 
 
 def _number(value: Any, name: str, file: Path) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > 1e6:
+    if type(value) not in (int, float) or abs(value) > 1e6 or math.isnan(value):
         raise LabError("adapter_bad_value", file=file.name, name=name, value=str(value)[:40])
     return value

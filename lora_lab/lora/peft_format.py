@@ -90,17 +90,22 @@ def _config(adapter: Adapter, base_name: str) -> dict[str, Any]:
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": base_name,
         "r": adapter.rank,
-        "lora_alpha": adapter.alpha,
+        "lora_alpha": _whole_number(adapter.alpha),
         "lora_dropout": adapter.dropout,
         "target_modules": adapter.targets,
         "rank_pattern": {path: rank for path, rank in ranks.items() if rank != adapter.rank},
-        "alpha_pattern": dict(adapter.alphas),
+        "alpha_pattern": {path: _whole_number(a) for path, a in adapter.alphas.items()},
         "use_rslora": adapter.rank_stabilised,
         "fan_in_fan_out": adapter.fan_in_fan_out,
         "bias": "none",
         "init_lora_weights": True,
         "inference_mode": True,
     }
+
+
+def _whole_number(alpha: float) -> float:
+    """16 for 16.0: other readers take alpha for an integer."""
+    return int(alpha) if alpha == int(alpha) else alpha
 
 
 def _card(adapter: Adapter, base_name: str, language: str) -> str:

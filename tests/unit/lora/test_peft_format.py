@@ -111,6 +111,8 @@ def test_patterns_are_read_as_peft_reads_them(folder):
         ({"lora_alpha": float("nan")}, "adapter_bad_value"),
         ({"lora_alpha": "16"}, "adapter_bad_value"),
         ({"lora_alpha": 1e300}, "adapter_bad_value"),
+        ({"lora_alpha": float("-inf")}, "adapter_bad_value"),
+        ({"lora_alpha": 10**400}, "adapter_bad_value"),
     ],
 )
 def test_a_config_that_cannot_be_trusted_is_refused(folder, changes, key):
