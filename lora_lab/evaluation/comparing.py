@@ -183,8 +183,9 @@ def _warnings(base: loaded.Base, adapters: Adapters) -> Iterator[dict[str, Any]]
 
 def _asks(adapters: Adapters) -> bool | None:
     """Whether the adapters learned to answer or to continue texts; None where none tells."""
-    shapes = {_told(folder, "data").get("shape") for folder, _ in adapters} - {None}
-    return bool(shapes & {"prompt", "chat"}) if shapes else None
+    shapes = [_told(folder, "data").get("shape") for folder, _ in adapters]
+    told = [shape for shape in shapes if isinstance(shape, str)]
+    return any(shape in ("prompt", "chat") for shape in told) if told else None
 
 
 def _told(folder: Path, name: str) -> dict[str, Any]:
