@@ -44,10 +44,10 @@ class Settings:
     """Everything a person sets for one run. Units: tokens, rows, steps; rates are unitless."""
 
     # What is trained: a catalogue name, a Hub id (owner/name), a folder or a .gguf file.
-    model: str = _set("smollm2-135m-instruct", "model")
+    model: str = _set("tiny-stories", "model")
 
     # On what: a sample's name or a file; which columns; what part is held out for the loss.
-    data: str = _set("", "data")
+    data: str = _set("pirate-stories", "data")
     shape: str = _set("auto", "data", choices=("auto", "text", "prompt", "chat"))
     text_column: str = _set("", "data")
     prompt_column: str = _set("", "data")

@@ -71,6 +71,15 @@ SMOLLM2_WHEEL = Wheel(
 
 CATALOGUE = [
     Model(
+        "tiny-stories",
+        "",
+        "Apache-2.0",
+        context=512,
+        parameters=1_541_760,
+        size_bytes=6_173_016,
+        bundled=True,
+    ),
+    Model(
         "smollm2-135m-instruct",
         "HuggingFaceTB/SmolLM2-135M-Instruct",
         "Apache-2.0",
