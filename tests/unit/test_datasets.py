@@ -8,6 +8,7 @@ import csv
 import json
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,12 +48,13 @@ def rows(name: str) -> list[dict]:
         return list(csv.DictReader(opened))
 
 
+@cache
 def texts(name: str) -> list[str]:
     return [readme.row_text(row) for row in rows(name)]
 
 
 def found(pattern: str, name: str) -> list[str]:
-    return [match[0] for text in texts(name) for match in re.finditer(pattern, text)]
+    return [match[0] for match in re.finditer(pattern, "\n".join(texts(name)))]
 
 
 def nouns(language: str, module) -> list[grammar.Word]:
