@@ -15,6 +15,7 @@ from torch.autograd import Function
 from torch.nn.functional import silu
 
 LOGITS_AT_ONCE = 8_000_000  # numbers: 16 MB in bfloat16; above 32 MB malloc maps pages anew
+ROWS_AT_LEAST = 128  # fewer, and reading W costs more than multiplying by it
 SOFTMAX_AT_ONCE = 500_000  # numbers: 2 MB in float32, which stays in the cache
 
 
@@ -134,7 +135,7 @@ class HeadLoss(Function):
         wants_grad = ctx.needs_input_grad[0]
         dx_ND = torch.empty_like(x_ND) if wants_grad else None
         loss = x_ND.new_zeros((), dtype=_wide(x_ND))
-        rows = max(1, LOGITS_AT_ONCE // weight_VD.shape[0])
+        rows = max(ROWS_AT_LEAST, LOGITS_AT_ONCE // weight_VD.shape[0])
         for start in range(0, x_ND.shape[0], rows):
             piece = slice(start, start + rows)
             logits_nV = x_ND[piece] @ weight_VD.t()

@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+from transformers import OPTConfig, OPTForCausalLM
 
 from lora_lab.errors import LabError
 from lora_lab.lora import attaching
@@ -101,6 +102,25 @@ def test_rows_choose_their_adapters(llama, ids):
     logits = llama(ids).logits
     assert torch.allclose(logits[0], alone["a", -1.0][0], atol=1e-5)
     assert torch.equal(logits[1:], alone[None][1:]), "strength 0 is the base"
+
+
+@torch.no_grad()
+def test_rows_choose_in_models_that_run_rows_together(ids):
+    """OPT hands its MLP [B·T, D]."""
+    torch.manual_seed(7)
+    config = OPTConfig(
+        vocab_size=97, hidden_size=32, ffn_dim=48, num_hidden_layers=1, num_attention_heads=4,
+        word_embed_proj_dim=32, attn_implementation="eager",
+    )  # fmt: skip
+    model = OPTForCausalLM(config).eval()
+    routing = trained(model, "a")
+    adapted = model(ids).logits
+    routing.off()
+    base = model(ids).logits
+    routing.rows([None, ("a", 1.0), None])
+    mixed = model(ids).logits
+    assert torch.allclose(mixed[1], adapted[1], atol=1e-5)
+    assert torch.allclose(mixed[[0, 2]], base[[0, 2]], atol=1e-6)
 
 
 def test_an_unknown_name_is_not_taken_for_the_base(llama):
