@@ -23,7 +23,7 @@ LAST = {"trigger_mode": "always_last"}
 def wire(tab: TrainTab, does: Training, demo: gr.Blocks) -> None:
     """Connect the tab's components to its handlers."""
     runs = Watching(tab, does)
-    outputs = [*tab.form.all, tab.run, tab.uploaded, tab.opened, tab.problem]
+    outputs = [*tab.form.all, tab.run, tab.uploaded, tab.opened, tab.trouble]
     demo.load(runs.open, tab.uploaded, outputs, js="() => window.loraLab.kept()", **QUIET)
     _numbers(tab, does)
     _data(tab, does)

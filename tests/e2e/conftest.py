@@ -28,7 +28,7 @@ CHROMIUM = [
     "--disable-sync",
 ]
 ROOT = Path(__file__).parents[2]
-WAIT = 60_000  # milliseconds: two cores, and everybody's first import
+WAIT = 30_000  # milliseconds: two cores, and everybody's first import
 expect.set_options(timeout=WAIT)
 
 
