@@ -3,8 +3,9 @@
     python -m benchmarks.comparing [--model NAME] [--tokens 48] [--repeats 3]
 
 Both sides have the same model, the same LoRA layers, the same prompt and as many tokens; they take
-turns, so that whatever else slows the machine slows both. Printed are the medians, the ratio of
-each round, and the time a row's token takes.
+turns, so that whatever else slows the machine slows both. Printed are the medians of the clock's
+seconds and of the processor's, and the ratio of each round in both; on a busy machine believe the
+processor's.
 """
 
 from __future__ import annotations
@@ -41,24 +42,27 @@ def adapted(model, rank: int, chosen: str):
     return routing
 
 
-def one_pass(model, tokenizer, routing, tokens: int) -> float:
-    began = time.perf_counter()
+def one_pass(model, tokenizer, routing, tokens: int) -> None:
     for _ in stream(model, tokenizer, routing, [PROMPT], COLUMNS, tokens):
         pass
-    return time.perf_counter() - began
 
 
-def four_calls(model, tokenizer, routing, tokens: int) -> float:
+def four_calls(model, tokenizer, routing, tokens: int) -> None:
     messages = [{"role": "user", "content": PROMPT}]
     text = PROMPT
     if tokenizer.chat_template:
         text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     ids = tokenizer(text, return_tensors="pt", add_special_tokens=False).to(model.device)
-    began = time.perf_counter()
     for column in COLUMNS:
         routing.all(*column) if column else routing.off()
         model.generate(**ids, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False)
-    return time.perf_counter() - began
+
+
+def seconds(side, *told) -> tuple[float, float]:
+    """(by the clock, by the processor) that a side takes."""
+    began = time.perf_counter(), time.process_time()
+    side(*told)
+    return time.perf_counter() - began[0], time.process_time() - began[1]
 
 
 def main() -> None:
@@ -77,18 +81,21 @@ def main() -> None:
     # No row may end early: both sides write every token.
     model.generation_config.eos_token_id = tokenizer.eos_token = None
     sides = {"one pass": one_pass, "four calls": four_calls}
-    times: dict[str, list[float]] = {name: [] for name in sides}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for repeat in range(1 + told.repeats):
         for name, side in sides.items():
-            taken = side(model, tokenizer, routing, told.tokens)
+            taken = seconds(side, model, tokenizer, routing, told.tokens)
             if repeat:  # the first round warms up
                 times[name].append(taken)
     print(f"{told.model}, {told.targets}, rank {told.rank}, {place}, {told.tokens} tokens × 4")
-    for name, taken in times.items():
-        each = 1000 * median(taken) / told.tokens / len(COLUMNS)
-        print(f"{name:>10}: {median(taken):6.2f} s   {each:6.1f} ms a row's token")
-    ratios = sorted(four / one for one, four in zip(*times.values(), strict=True))
-    print(f"     ratio: {median(ratios):.2f}   ({', '.join(f'{r:.2f}' for r in ratios)})")
+    for kind, which in (("clock", 0), ("processor", 1)):
+        one, four = ([taken[which] for taken in times[name]] for name in sides)
+        ratios = [b / a for a, b in zip(one, four, strict=True)]
+        each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+        print(
+            f"{kind:>9}: one pass {median(one):6.2f} s, four calls {median(four):6.2f} s,"
+            f" {median(ratios):.2f} times ({each})"
+        )
 
 
 if __name__ == "__main__":

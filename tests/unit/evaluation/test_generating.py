@@ -6,7 +6,7 @@ import torch
 from lora_lab.errors import LabError
 from lora_lab.evaluation.generating import stream
 from lora_lab.lora.adapter import Adapter
-from lora_lab.lora.attaching import add, attach, detach
+from lora_lab.lora.attaching import add, attach, detach, layers
 
 PROMPTS = ["Once upon a time", "The cat", "¿Qué?"]
 
@@ -193,3 +193,17 @@ def test_a_template_that_refuses_says_so(model, chat_tokenizer, monkeypatch):
     with pytest.raises(LabError) as caught:
         next(stream(model, chat_tokenizer, None, ["hi"], [None], 5, system="x"))
     assert caught.value.key == "template_refuses"
+
+
+@torch.no_grad()
+def test_mixed_rows_see_an_adapter_that_has_learned_on(model):
+    """What the layers keep of a batch's adapters is made anew when one changes in place."""
+    routing = two_adapters(model)
+    routing.rows([None, ("one", 1.0), ("two", 1.0)])
+    ids = torch.arange(10).expand(3, -1)
+    before = model(ids).logits
+    pair = next(iter(layers(model)))[1].get("one")
+    pair.B.mul_(2)
+    after = model(ids).logits
+    assert torch.equal(before[[0, 2]], after[[0, 2]])
+    assert not torch.allclose(before[1], after[1])
