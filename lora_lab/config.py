@@ -27,6 +27,11 @@ def assets() -> Path:
     return Path(__file__).parent.parent / "assets"
 
 
+# What a run measures and shows besides its steps; the forecast counts the same.
+HELDOUT_ROWS = 64  # as many as give a steady mean and do not hold the training up
+SAMPLE_TOKENS = 48
+
+
 def _set(
     default: Any,
     group: str,

@@ -18,12 +18,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lora_lab.config import HELDOUT_ROWS
 from lora_lab.data import tokenising
 from lora_lab.data.dataset import Dataset
 from lora_lab.errors import LabError
 from lora_lab.evaluation import loaded
 from lora_lab.evaluation.generating import Column, answering, stream
-from lora_lab.evaluation.heldout import MOST_ROWS, heldout_loss
+from lora_lab.evaluation.heldout import heldout_loss
 from lora_lab.evaluation.prompting import prompt_ids
 from lora_lab.evaluation.timing import ms_per_token
 from lora_lab.lora import peft_format
@@ -58,7 +59,7 @@ class Text:
 
     dataset: Dataset
     max_length: int
-    most: int | None = MOST_ROWS
+    most: int | None = HELDOUT_ROWS
 
     def rows(self, tokenizer: Any) -> list[tokenising.Encoded]:
         first = self.dataset.of(self.dataset.examples[: self.most])
@@ -182,10 +183,9 @@ def _warnings(base: loaded.Base, adapters: Adapters) -> Iterator[dict[str, Any]]
 
 
 def _asks(adapters: Adapters) -> bool | None:
-    """Whether the adapters learned to answer or to continue texts; None where none tells."""
-    shapes = [_told(folder, "data").get("shape") for folder, _ in adapters]
-    told = [shape for shape in shapes if isinstance(shape, str)]
-    return any(shape in ("prompt", "chat") for shape in told) if told else None
+    """True where an adapter learned to answer; else the model's own way, a chat's or a text's."""
+    learned = [_told(folder, "data").get("shape") for folder, _ in adapters]
+    return True if "prompt" in learned or "chat" in learned else None
 
 
 def _told(folder: Path, name: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import torch
 from lora_lab.data.tokenising import Encoded
 from lora_lab.models import lean
 
-MOST_ROWS = 64  # as many as give a steady mean and hold nobody up
 BATCH_TOKENS = 1024  # padding counted; a batch of one longer row is let through
 
 

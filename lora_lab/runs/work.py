@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lora_lab.config import Settings
+from lora_lab.config import HELDOUT_ROWS, SAMPLE_TOKENS, Settings
 from lora_lab.data import tokenising
 from lora_lab.data.dataset import Dataset
 from lora_lab.errors import LabError
@@ -24,9 +24,7 @@ from lora_lab.runs.folder import Run
 from lora_lab.training import checkpoint, loop, machine
 
 ADAPTER = "adapter"  # its name while it is attached
-HELDOUT_ROWS = 64  # as many as give a steady mean and do not hold the training up
 OPENING_WORDS = 5
-SAMPLE_TOKENS = 48
 SAMPLE_TEMPERATURE = 0.7
 
 

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 
 import psutil
 
-from lora_lab.config import Settings
+from lora_lab.config import HELDOUT_ROWS, SAMPLE_TOKENS, Settings
 from lora_lab.errors import LabError
 from lora_lab.lora.targets import resolve
 from lora_lab.models.shapes import Matrix, Shapes
 from lora_lab.training.speed import Speed
 
-SAMPLE_TOKENS = 48
-HELDOUT_ROWS = 64
 LEAN = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
 
 
