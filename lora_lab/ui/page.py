@@ -13,7 +13,7 @@ from lora_lab.runs.warm import Warm
 from lora_lab.ui import api, compare, comparing, running, runs, train, wiring
 from lora_lab.ui.languages import switch
 from lora_lab.ui.markup import safe
-from lora_lab.ui.training import Training, sample_choices
+from lora_lab.ui.training import QUIET, Training, sample_choices
 from lora_lab.words import byte_size, say
 
 CACHE_SECONDS = (3600, 24 * 3600)  # how often uploads are looked through, and how old they grow
@@ -23,7 +23,7 @@ MOST_QUEUED = 64  # events that wait for a turn; training is not among them
 def build(language: str, warm: Warm, *, loopback: bool) -> tuple[gr.Blocks, list[str]]:
     """The page, and the names of its settings in the order in which their values travel."""
     with gr.Blocks(title="LoRA Lab", delete_cache=CACHE_SECONDS, analytics_enabled=False) as demo:
-        _head(language)
+        _head(demo, language)
         with gr.Tabs():
             with gr.Tab(say("page.train", language), id="train"):
                 samples = sample_choices(lab.sample_datasets(), language)
@@ -45,10 +45,16 @@ def model_choices() -> list[tuple[str, str]]:
     return [(model["name"], model["name"]) for model in lab.models()]
 
 
-def _head(language: str) -> None:
+def _head(demo: gr.Blocks, language: str) -> None:
     with gr.Row(elem_id="head"):
         gr.HTML(f"<h1>LoRA Lab</h1><p>{safe(say('page.what', language))}</p>")
-        gr.HTML(lambda: f'<div class="aside">{_machine(language)}{switch(language)}</div>')
+        aside = gr.HTML()
+    demo.load(
+        lambda: f'<div class="aside">{_machine(language)}{switch(language)}</div>',
+        None,
+        aside,
+        **QUIET,
+    )
     if os.environ.get("SPACE_ID"):
         gr.HTML(f'<p class="note">{safe(say("page.space", language))}</p>')
 

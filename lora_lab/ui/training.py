@@ -16,6 +16,8 @@ from lora_lab import lab
 from lora_lab.config import Settings
 from lora_lab.data import reading
 from lora_lab.errors import LabError
+from lora_lab.models import catalogue
+from lora_lab.models.sources import HUB_ID
 from lora_lab.runs.warm import Warm
 from lora_lab.ui import facts as facts_row
 from lora_lab.ui import form, uploads
@@ -196,5 +198,7 @@ def columns_of(path: Path | None, name: str | None) -> list[str]:
 
 
 def is_local(model: str) -> bool:
-    """Whether a model's name means a place on this machine rather than one on the Hub."""
-    return model.startswith(("/", "~", ".", "\\")) or Path(model).exists()
+    """Whether a model's name means a place on this machine rather than one of the list or Hub."""
+    if catalogue.find(model):
+        return False
+    return not HUB_ID.fullmatch(model) or model.startswith(".") or Path(model).exists()

@@ -1,0 +1,60 @@
+"""gradio_client drives the lab by its named endpoints."""
+
+from __future__ import annotations
+
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from lora_lab.ui.identity import HEADER
+
+
+def client(lab, secret: str = "a secret of my own") -> Client:
+    return Client(lab.url, headers={HEADER: secret}, verbose=False)
+
+
+def finished(program: Client, run: str) -> dict:
+    while True:
+        told = program.predict(run, 0, api_name="/run")
+        if told["state"] not in ("queued", "running"):
+            return told
+
+
+def test_a_program_counts_trains_watches_and_compares(lab, stories):
+    program = client(lab)
+    count = program.predict({"model": "smollm2-135m-instruct", "rank": 8}, api_name="/count")
+    assert count["trainable"] == 460_800
+
+    settings = {"model": str(lab.model), "steps": 20, "max_length": 48, "threads": 1}
+    # A model in no table: the first count reads its shapes.
+    run = program.predict(settings, handle_file(stories), api_name="/train")["run"]
+    told = finished(program, run)
+    assert told["state"] == "done" and told["data"]["name"] == "my stories.csv"
+    assert "owner" not in told
+    steps = [event["step"] for event in told["events"] if event["kind"] == "train"]
+    assert steps[0] == 1 and steps[-1] == 20
+
+    sampling = {"max_new_tokens": 4, "temperature": 0}
+    job = program.submit([[run, 1.0]], ["Once upon"], sampling, api_name="/compare")
+    job.result()
+    kinds = [event["kind"] for event in job.outputs()]
+    assert "pieces" in kinds and kinds[-1] == "end"
+
+    stranger = client(lab, "some other secret")
+    with pytest.raises(AppError, match="no run"):
+        stranger.predict(run, 0, api_name="/run")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"rank": "many"}, {"steps": 0}, {"surprise": 1}, {"data": "/etc/passwd"}]
+)
+def test_a_wrong_call_is_told_in_words(lab, settings):
+    with pytest.raises(AppError) as told:
+        client(lab).predict({"steps": 5, **settings}, None, api_name="/train")
+    assert "Traceback" not in str(told.value) and len(str(told.value)) > 20
+
+
+def test_no_file_of_the_machine_can_be_named(lab):
+    with pytest.raises(AppError):
+        file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+        client(lab).predict({"steps": 5}, file, api_name="/train")

@@ -1,0 +1,97 @@
+"""What the Train tab understands of what is set, and what it refuses."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from lora_lab import lab
+from lora_lab.runs.warm import Warm
+from lora_lab.ui import form, page, train
+from lora_lab.ui.facts import differing
+from lora_lab.ui.training import Training, sample_choices
+from lora_lab.ui.watching import Watching
+from lora_lab.words import LANGUAGES
+from tests.expecting import lab_error
+
+
+def training(language: str = "en", *, loopback: bool = True) -> Training:
+    with gr.Blocks():
+        samples = sample_choices(lab.sample_datasets(), language)
+        tab = train.lay_out(language, page.model_choices(), samples)
+    return Training(tab, language, Warm("lora_lab.lab", lab.HEAVY), loopback=loopback)
+
+
+def values(does: Training, **told: Any) -> list[Any]:
+    shown = {**form.defaults(), "other": "", **told}
+    return [shown[name] for name in does.tab.form.names]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_of_each_language_is_built(language):
+    demo, names = page.build(language, Warm("lora_lab.lab", lab.HEAVY), loopback=True)
+    assert set(names) == {*form.FIELDS, "other"}
+    named = {f.api_name for f in demo.fns.values() if f.api_visibility == "public"}
+    assert named == {"count", "train", "run", "compare"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_figures_and_drawing_follow_the_rank(language):
+    does = training(language)
+    small, large = (does.numbers("", *values(does, rank=rank)) for rank in (4, 8))
+    assert small[0] != large[0] and small[1] != large[1]
+    assert "svg" in large[1] and "<dl" in large[0]
+
+
+@pytest.mark.parametrize("model", [m["name"] for m in lab.models()])
+@pytest.mark.parametrize("targets", ["attention-qv", "attention", "linear"])
+def test_every_catalogue_model_has_its_figures(model, targets):
+    does = training()
+    facts, drawing, card, _ = does.numbers("", *values(does, model=model, targets=targets))
+    assert "…" not in facts and "svg" in drawing and "parameters" in card
+
+
+def test_a_model_nobody_measured_shows_no_figures_yet():
+    does = training()
+    facts, drawing, *_ = does.numbers("", *values(does, model=form.OTHER, other="me/mine"))
+    assert "…" in facts and drawing == ""
+
+
+@pytest.mark.parametrize("place", ["/etc", "~/models", "./x", "..", "C:\\models", "\\\\host\\x"])
+def test_a_shared_lab_names_no_places_of_its_machine(place):
+    with lab_error("local_path_on_shared_server"):
+        does = training(loopback=False)
+        does.settings(tuple(values(does, model=form.OTHER, other=place)))
+    does = training()
+    assert does.settings(tuple(values(does, model=form.OTHER, other=place))).model == place
+
+
+def test_data_is_a_sample_or_an_upload_and_no_path_of_the_machine():
+    does = training()
+    wanted = does.settings(tuple(values(does, data="/etc/passwd")))
+    with lab_error("not_a_sample"):
+        does.source(wanted, "")
+    with lab_error("no_file_uploaded"):
+        does.source(does.settings(tuple(values(does, data=form.UPLOAD))), '{"path":"/etc/passwd"}')
+
+
+def test_a_faulty_address_opens_the_defaults_with_the_reason():
+    does = training("gl")
+    request = SimpleNamespace(query_params={"rank": "x"}, headers={}, session_hash="s")
+    *shown, run, uploaded, _, card = Watching(does.tab, does).open(request, "nonsense")
+    told = dict(zip(does.tab.form.names, shown, strict=True))
+    assert told["rank"]["value"] == form.FIELDS["rank"].default
+    assert 'role="alert"' in card and run == uploaded == ""
+
+
+def test_what_differs_between_settings():
+    a, b = (form.from_query({"rank": rank, "seed": "3"}) for rank in ("1", "2"))
+    assert differing([a, b]) == ["rank"] and differing([a, a]) == []
