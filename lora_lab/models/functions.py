@@ -70,8 +70,10 @@ class Attention(Function):
 
     @staticmethod
     def forward(ctx, q_BTHd, k_BTKd, v_BTKd, cos_Td, sin_Td, mask_TT, scale):
-        """o [B, T, H, d]. mask_TT: 0 where the query (row) may look at the key, else −inf."""
+        """o [B, T, H, d]. mask_TT: 0 where the query (row) may look at the key, else −inf. The
+        tables may be longer than T."""
         B, T, H, d = q_BTHd.shape
+        cos_Td, sin_Td, mask_TT = cos_Td[:T], sin_Td[:T], mask_TT[:T, :T]
         K = k_BTKd.shape[2]
         q = _rotated(q_BTHd, cos_Td * scale, sin_Td * scale).view(B, K, H // K * T, d)
         k = _rotated(k_BTKd, cos_Td, sin_Td)

@@ -38,6 +38,7 @@ def supervised_loss(
     first token never is). Divide by the count of the whole optimiser step, not of each batch. All
     rows go through the same adapter: Routing.rows is for transformers' own forward.
     """
+    ids_BT, supervised_BT = _by_length(ids_BT, supervised_BT)
     counted_BT = supervised_BT[:, 1:]
     targets_N = ids_BT[:, 1:][counted_BT]
     if not len(targets_N):
@@ -50,6 +51,13 @@ def supervised_loss(
     if isinstance(head, nn.Linear) and head.bias is None and not head.weight.requires_grad:
         return HeadLoss.apply(x_ND, head.weight, targets_N), len(targets_N)
     return cross_entropy(head(x_ND).float(), targets_N, reduction="sum"), len(targets_N)
+
+
+def _by_length(ids_BT: torch.Tensor, supervised_BT: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The rows in order of their last supervised token, so that neighbours are alike."""
+    places = torch.arange(ids_BT.shape[1], device=ids_BT.device)
+    order = (supervised_BT * places).amax(1).argsort(stable=True)
+    return ids_BT[order], supervised_BT[order]
 
 
 def _hidden_at(model: nn.Module, ids_BT: torch.Tensor, wanted_BT: torch.Tensor) -> torch.Tensor:

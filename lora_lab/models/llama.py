@@ -36,8 +36,8 @@ def speaks(model: nn.Module, T: int) -> bool:
 def hidden_states(model: nn.Module, ids_BT: torch.Tensor, packing: Packing) -> torch.Tensor:
     """The hidden states after the last norm at the wanted positions, [n, D]."""
     body: Any = model.base_model
-    T = packing.T
-    x_ND = body.embed_tokens(packing.packed(ids_BT[:, :T]))
+    T = packing.longest
+    x_ND = body.embed_tokens(ids_BT[packing.kept])
     cos_1Td, sin_1Td = body.rotary_emb(x_ND, torch.arange(T, device=x_ND.device)[None])
     mask_TT = x_ND.new_full((T, T), -torch.inf).triu_(1)
     last = len(body.layers) - 1
@@ -61,9 +61,9 @@ def _attended(layer: Any, x_ND: torch.Tensor, packing: Packing, tables: tuple) -
     )
     if hasattr(attention, "q_norm"):  # Qwen3 norms each head
         q, k = _norm(attention.q_norm, q), _norm(attention.k_norm, k)
-    q, k, v = (packing.padded(z) for z in (q, k, v))
-    out_BTHd = Attention.apply(q, k, v, *tables, attention.scaling)
-    return packing.packed(out_BTHd).flatten(1)
+    groups = zip(*map(packing.split, (q, k, v)), strict=True)
+    parts = [Attention.apply(*qkv, *tables, attention.scaling) for qkv in groups]
+    return packing.joined(parts).flatten(1)
 
 
 def _norm(norm: Any, x: torch.Tensor) -> torch.Tensor:
