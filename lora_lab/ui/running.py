@@ -32,7 +32,11 @@ class Running:
         empty = (
             f'<div class="empty-state"><p>{safe(say(key, self.language))}</p></div>' if key else ""
         )
-        return [empty, gr.update(choices=choices, value=kept, visible=bool(choices))]
+        listed = {"choices": choices, "visible": bool(choices)}
+        # The choice is touched only where it must be: somebody may be choosing meanwhile.
+        if kept != (chosen or []):
+            listed["value"] = kept
+        return [empty, gr.update(**listed)]
 
     def show(self, request: gr.Request, chosen: list[str]) -> list[Any]:
         """Curves, differences and links of the chosen runs, and which buttons make sense."""
