@@ -12,6 +12,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import filelock
@@ -23,7 +24,7 @@ from lora_lab.runs.folder import Run
 LOCK_SECONDS = 5.0  # a reader holds the lock for a moment when it looks whether a worker lives
 
 
-def run_to_its_end(run: Run, taken=lambda: None) -> None:
+def run_to_its_end(run: Run, taken: Callable[[], None] = lambda: None) -> None:
     """Train run, whatever happens; how it ended stands in its folder.
 
     taken is called once the run's lock is held. A run that another worker holds is left alone.
@@ -64,26 +65,33 @@ def _written_down(run: Run, fault: BaseException) -> LabError:
 
 def _wait_for_a_folder() -> Run | None:
     import lora_lab.runs.work  # noqa: F401  (so that the run need not wait for it)
+    from lora_lab.training import speed
 
+    speed.measure()
     line = sys.stdin.readline().strip()
     return Run(Path(line)) if line else None
 
 
 def main() -> None:
-    run = Run(Path(sys.argv[1])) if len(sys.argv) > 1 else _wait_for_a_folder()
-    if run is None:
-        return
-    # From here on its words go to the run's own log: the page may be gone before it ends.
+    if len(sys.argv) > 1:
+        run_to_its_end(Run(Path(sys.argv[1])))
+    elif run := _wait_for_a_folder():
+        run_to_its_end(run, _answerer(run))
+
+
+def _answerer(run: Run) -> Callable[[], None]:
+    """What answers "taken", once. All other words go to the run's own log from here on: whoever
+    started this process may be gone before it ends."""
     answer = os.fdopen(os.dup(1), "w")
-    log = run.log.open("a")
-    os.dup2(log.fileno(), 1)
-    os.dup2(log.fileno(), 2)
+    with run.log.open("a") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
 
     def taken() -> None:
         answer.write("taken\n")
         answer.close()
 
-    run_to_its_end(run, taken)
+    return taken
 
 
 if __name__ == "__main__":
