@@ -37,7 +37,9 @@ def offer(language: str, warm: Warm, *, loopback: bool) -> None:
         return wanted
 
     def count(settings: dict) -> dict:
-        return lab.count(checked(settings))
+        told = lab.count(checked(settings))
+        del told["matrix"]  # its "path" would have gradio_client fetch a file of that name
+        return told
 
     def train(settings: dict, file: dict | None, request: gr.Request) -> dict:
         wanted = checked(settings)

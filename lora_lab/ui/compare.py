@@ -126,7 +126,7 @@ class Answers:
         several = len(self.prompts) > 1
         rows = []
         for prompt, cells in zip(self.prompts, self.cells, strict=True):
-            head = f'<h3 class="asked">{safe(prompt)}</h3>' if several else ""
+            head = f'<p class="asked">{safe(prompt)}</p>' if several else ""
             drawn = "".join(self._answer(place, prompt, cell) for place, cell in enumerate(cells))
             rows.append(f'{head}<div class="columns">{drawn}</div>')
         wait = f'<div role="status">{self.waiting}</div>' if self.waiting else ""
@@ -138,10 +138,11 @@ class Answers:
         told += self._measured(place)
         if cell.ended and cell.ended != "end":
             told.append(say(f"compare.ended.{cell.ended}", self.language))
+        gap = "" if cell.text[:1].isspace() else " "  # an answer, not a continuation
         return (
-            f'<article class="answer c{place}"><h3>{safe(self.columns[place])}</h3>'
+            f'<article class="answer c{place}"><h2>{safe(self.columns[place])}</h2>'
             f"<small>{safe(' · '.join(told))}</small>"
-            f"<p><b>{safe(prompt)}</b> {safe(cell.text)}</p></article>"
+            f"<p><b>{safe(prompt)}</b>{gap}{safe(cell.text)}</p></article>"
         )
 
     def _measured(self, place: int) -> list[str]:

@@ -94,7 +94,11 @@ class Comparing:
 
 
 def _opening(run: str, who: str) -> str:
-    """What a run's sample texts begin with, on one line."""
+    """What a sample dataset is best tried with, else what the run's sample texts begin with."""
+    data = lab.run(run, who)["settings"]["data"]
+    for sample in lab.sample_datasets():
+        if sample["name"] == data:
+            return sample["opening"]
     start = live.of_kind(lab.events(run, who)[0], "start")
     return " ".join(start["opening"].split()) if start else ""
 

@@ -83,7 +83,7 @@ def wire(tab: RunsTab, language: str, shown: list[Any]) -> None:
     listed = [tab.empty, tab.chosen, tab.problem]
     list_runs = calmly(language, 2)(does.list_runs)
     asked = {"fn": list_runs, "inputs": [tab.find, tab.chosen], "outputs": listed, **QUIET}
-    gr.on([*shown, tab.find.input], **asked)
+    gr.on([*shown, tab.find.change], trigger_mode="always_last", **asked)
     drawn = [tab.open, tab.resume, tab.delete, tab.confirm, tab.keep, tab.chart, tab.table]
     show = calmly(language, len(drawn))(does.show)
     look = {"fn": show, "inputs": tab.chosen, "outputs": [*drawn, tab.problem], **QUIET}

@@ -35,7 +35,9 @@ def _numbers(tab: TrainTab, does: Training) -> None:
     values, own = tab.form.all, tab.form.widgets["other"]
     outputs = [tab.facts, tab.drawing, tab.model_card, own, tab.problem]
     numbers = calmly(does.language, len(outputs) - 1)(does.numbers)
-    touched = [widget.input for widget in values]
+    # A text that is pasted is no input to Gradio, but it is a change.
+    typed = (gr.Textbox, gr.Number)
+    touched = [w.change if isinstance(w, typed) else w.input for w in values]
     moved = [*touched, tab.reading.change, tab.opened.change]
     gr.on(moved, numbers, [tab.reading, *values], outputs, **LAST, **QUIET)
     remember = "(...values) => window.loraLab.remember(...values)"
