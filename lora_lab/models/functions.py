@@ -73,13 +73,13 @@ class Attention(Function):
         """o [B, T, H, d]. mask_TT: 0 where the query (row) may look at the key, else −inf. The
         tables may be longer than T."""
         B, T, H, d = q_BTHd.shape
-        cos_Td, sin_Td, mask_TT = cos_Td[:T], sin_Td[:T], mask_TT[:T, :T]
         K = k_BTKd.shape[2]
-        q = _rotated(q_BTHd, cos_Td * scale, sin_Td * scale).view(B, K, H // K * T, d)
-        k = _rotated(k_BTKd, cos_Td, sin_Td)
-        v = v_BTKd.transpose(1, 2).contiguous()
+        cos_Td, sin_Td = cos_Td[:T], sin_Td[:T]
+        q = _heads_first(_rotated(q_BTHd, cos_Td * scale, sin_Td * scale)).view(B, K, -1, d)
+        k = _heads_first(_rotated(k_BTKd, cos_Td, sin_Td))
+        v = _heads_first(v_BTKd)
         s = q @ k.transpose(-1, -2)
-        s.view(B, H, T, T).add_(mask_TT)
+        s.view(B, H, T, T).add_(mask_TT[:T, :T])
         p = torch.softmax(s, -1, dtype=_wide(s)).to(q.dtype)
         ctx.save_for_backward(q, k, v, p, cos_Td, sin_Td)
         ctx.scale = scale
@@ -89,40 +89,39 @@ class Attention(Function):
     def backward(ctx, g_BTHd):
         q, k, v, p, cos_Td, sin_Td = ctx.saved_tensors
         B, T, H, d = g_BTHd.shape
-        g = g_BTHd.transpose(1, 2).contiguous().view(q.shape)
+        g = _heads_first(g_BTHd).view(q.shape)
         dq = dk = dv = None
         if ctx.needs_input_grad[2]:
             dv = (p.transpose(-1, -2) @ g).transpose(1, 2)
         if ctx.needs_input_grad[0] or ctx.needs_input_grad[1]:
             dp = g @ v.transpose(-1, -2)
             ds = torch.ops.aten._softmax_backward_data(dp, p, -1, p.dtype)
-            cos, sin, scale = cos_Td, sin_Td, ctx.scale
+            back_Td = -sin_Td
             if ctx.needs_input_grad[0]:
-                dq = _unrotated((ds @ k).view(B, H, T, d), cos * scale, sin * scale)
+                dq = (ds @ k).view(B, H, T, d).transpose(1, 2).contiguous()
+                dq = _rotated(dq, cos_Td * ctx.scale, back_Td * ctx.scale)
             if ctx.needs_input_grad[1]:
-                dk = _unrotated(ds.transpose(-1, -2) @ q, cos, sin)
+                dk = (ds.transpose(-1, -2) @ q).transpose(1, 2).contiguous()
+                dk = _rotated(dk, cos_Td, back_Td)
         return dq, dk, dv, None, None, None, None
 
 
 def _rotated(x_BTHd, cos_Td, sin_Td):
-    """Each pair (x_i, x_i+d/2) turned by its position's angle (Su et al. 2021): [B, H, T, d]."""
+    """Each pair (x_i, x_i+d/2) turned by its position's angle (Su et al. 2021); the two halves of a
+    table are alike, and turning the other way is the transpose.
+
+    The tables are laid out for all heads, so that the passes run along whole rows.
+    """
     B, T, H, d = x_BTHd.shape
-    x, half = x_BTHd.transpose(1, 2), d // 2
-    y = torch.mul(x, cos_Td, out=x.new_empty(B, H, T, d))
-    y[..., :half].addcmul_(x[..., half:], sin_Td[:, :half], value=-1)
-    y[..., half:].addcmul_(x[..., :half], sin_Td[:, half:])
-    return y
+    signed_Td = torch.cat([-sin_Td[:, : d // 2], sin_Td[:, d // 2 :]], 1)
+    swapped_BTC = x_BTHd.roll(d // 2, -1).view(B, T, H * d)
+    turned_BTC = x_BTHd.reshape(B, T, H * d) * cos_Td.repeat(1, H)
+    return turned_BTC.addcmul_(swapped_BTC, signed_Td.repeat(1, H)).view(B, T, H, d)
 
 
-def _unrotated(g_BHTd, cos_Td, sin_Td):
-    """The transpose of _rotated: [B, H, T, d] to [B, T, H, d]."""
-    B, H, T, d = g_BHTd.shape
-    half = d // 2
-    y = g_BHTd.new_empty(B, T, H, d)
-    dx = torch.mul(g_BHTd, cos_Td, out=y.transpose(1, 2))
-    dx[..., :half].addcmul_(g_BHTd[..., half:], sin_Td[:, half:])
-    dx[..., half:].addcmul_(g_BHTd[..., :half], sin_Td[:, :half], value=-1)
-    return y
+def _heads_first(x_BTHd):
+    """[B, H, T, d], laid out so."""
+    return x_BTHd.transpose(1, 2).contiguous()
 
 
 class HeadLoss(Function):

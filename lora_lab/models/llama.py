@@ -30,6 +30,7 @@ def speaks(model: nn.Module, T: int) -> bool:
         and config.hidden_act == "silu"
         and not (model.training and config.attention_dropout)
         and (window is None or window >= T)
+        and not model.base_model.norm.weight.requires_grad  # functions.py trains no weight
     )
 
 
