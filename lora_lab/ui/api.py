@@ -24,7 +24,7 @@ from lora_lab.ui import uploads
 from lora_lab.ui.calm import told
 from lora_lab.ui.comparing import compare as compare_runs
 from lora_lab.ui.identity import owner
-from lora_lab.ui.training import is_local
+from lora_lab.ui.training import is_local, make_known
 
 
 def offer(language: str, warm: Warm, *, loopback: bool) -> None:
@@ -37,7 +37,9 @@ def offer(language: str, warm: Warm, *, loopback: bool) -> None:
         return wanted
 
     def count(settings: dict) -> dict:
-        told = lab.count(checked(settings))
+        wanted = checked(settings)
+        make_known(warm, wanted)
+        told = lab.count(wanted)
         del told["matrix"]  # its "path" would have gradio_client fetch a file of that name
         return told
 
@@ -46,6 +48,7 @@ def offer(language: str, warm: Warm, *, loopback: bool) -> None:
         path, name = uploads.accepted(file) if file else (None, None)
         if path is None and wanted.data not in {s["name"] for s in lab.sample_datasets()}:
             raise LabError("not_a_sample", data=wanted.data[:200])
+        make_known(warm, wanted)
         return {"run": lab.start(wanted, owner(request), path, name)}
 
     def run(run: str, offset: int, request: gr.Request) -> dict:
@@ -54,7 +57,10 @@ def offer(language: str, warm: Warm, *, loopback: bool) -> None:
         shown = {key: value for key, value in lab.run(run, who).items() if key != "owner"}
         return {**shown, "events": events, "offset": offset}
 
-    def compare(adapters: list, prompts: list, sampling: dict, request: gr.Request):
+    # gr.api reads in the annotation what one step of a generator gives.
+    def compare(  # type: ignore[misc]
+        adapters: list, prompts: list, sampling: dict, request: gr.Request
+    ) -> dict:
         yield from compare_runs(warm, owner(request), adapters, prompts, sampling)
 
     for function in (count, train, run, compare):

@@ -102,14 +102,9 @@ class Training:
     def describe(self, *values: Any) -> Any:
         """A model that is in no table was named: read its shapes, in the warm process."""
         settings = self.settings(values)
-        try:
-            lab.count(settings)
-        except LabError as error:
-            if error.key != "shapes_unknown":
-                raise
+        if values[0] == form.OTHER and values[1]:
             yield [note("train.reading_shapes", self.language)]
-            for _ in self.warm.call("describe", model=settings.model):
-                pass
+            make_known(self.warm, settings)
             yield [note("train.model_unknown", self.language)]
 
     # Data
@@ -195,6 +190,17 @@ def columns_of(path: Path | None, name: str | None) -> list[str]:
         return reading.read(path, name).columns if path else []
     except LabError:
         return []
+
+
+def make_known(warm: Warm, settings: Settings) -> None:
+    """Have the warm process read the shapes of a model that nobody measured yet."""
+    try:
+        lab.count(settings)
+    except LabError as error:
+        if error.key != "shapes_unknown":
+            raise
+        for _ in warm.call("describe", model=settings.model):
+            pass  # it may wait its turn
 
 
 def is_local(model: str) -> bool:

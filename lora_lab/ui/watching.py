@@ -16,7 +16,7 @@ from lora_lab.ui.exports import links
 from lora_lab.ui.identity import owner
 from lora_lab.ui.markup import problem_card
 from lora_lab.ui.train import TrainTab
-from lora_lab.ui.training import Training, sample_choices
+from lora_lab.ui.training import Training, make_known, sample_choices
 
 
 class Watching:
@@ -28,6 +28,7 @@ class Watching:
     def start(self, request: gr.Request, uploaded: str, *values: Any) -> list[Any]:
         settings = self.trains.settings(values)
         path, name = self.trains.source(settings, uploaded)
+        make_known(self.trains.warm, settings)
         run = lab.start(settings, owner(request), path, name)
         return [run, ""]
 

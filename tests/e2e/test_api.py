@@ -26,7 +26,7 @@ def test_a_program_counts_trains_watches_and_compares(lab, stories):
     assert count["trainable"] == 460_800
 
     settings = {"model": str(lab.model), "steps": 20, "max_length": 48, "threads": 1}
-    # A model in no table: the first count reads its shapes.
+    # A model in no table: its shapes are read on the way.
     run = program.predict(settings, handle_file(stories), api_name="/train")["run"]
     told = finished(program, run)
     assert told["state"] == "done" and told["data"]["name"] == "my stories.csv"
