@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -33,3 +35,10 @@ def test_a_space_is_open_to_its_visitors_and_a_laptop_to_itself(monkeypatch):
     assert server.usual_host() == "127.0.0.1"
     monkeypatch.setenv("SPACE_ID", "someone/lab")
     assert server.usual_host() == "0.0.0.0"
+
+
+def test_the_pages_process_imports_nothing_heavy():
+    heavy = "torch transformers datasets peft matplotlib"
+    code = f"import sys, lora_lab.ui.server; print(*set(sys.modules) & set('{heavy}'.split()))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == ""
