@@ -59,10 +59,19 @@
         if (then !== now) element.setAttribute(name, then);
       }
   };
+  const toasts = () => {
+    for (const toast of document.querySelectorAll("[data-testid='toast-body']")) {
+      const walker = document.createTreeWalker(toast, NodeFilter.SHOW_TEXT);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const then = translate(node.data.trim());
+        if (then !== node.data.trim()) node.data = then;
+      }
+    }
+  };
   let asked = false;
   new MutationObserver(() => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame(() => { asked = false; tidy(); });
+    requestAnimationFrame(() => { asked = false; tidy(); toasts(); });
   }).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-label"] });
 })();
