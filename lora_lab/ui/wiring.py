@@ -1,8 +1,8 @@
 """Which touch of the Train tab leads to which handler.
 
-Each of numbers and check is one listener to all that may change it, in the mode
-always_last: while it is at work, what comes meanwhile makes it work once more, on the values of
-then. Two listeners that write into the same place could overtake each other.
+Numbers and checks listen to all that may change them in the mode always_last: while one is at
+work, what comes meanwhile makes it work once more. Listeners of their own for each touch, writing
+into the same place, could overtake each other.
 """
 
 from __future__ import annotations
@@ -56,16 +56,21 @@ def _data(tab: TrainTab, does: Training) -> None:
     source, after = [tab.uploaded, *tab.form.all], [tab.preview, tab.reading]
     taken = [data, tab.uploaded, *columns]
     take = calmly(language, len(taken))(does.take_upload)
-    tab.upload.upload(take, tab.upload, [*taken, tab.problem], **QUIET)
+    took = tab.upload.upload(take, tab.upload, [*taken, tab.problem], **QUIET)
     checked = [tab.data_card, tab.columns, *columns[1:], *after]
     check = calmly(language, len(checked))(does.check)
-    chosen = [data.input, *(column.input for column in columns)]
-    chosen += [tab.uploaded.change, tab.opened.change]
-    done = gr.on(chosen, check, source, [*checked, tab.problem], **LAST, **QUIET)
+    asked: dict[str, Any] = {"fn": check, "inputs": source, "outputs": [*checked, tab.problem]}
+    chosen = [data.input, *(column.input for column in columns), tab.opened.change]
+    checks = [
+        # Behind the upload itself, so that files in a quick row are each checked in their turn.
+        took.success(**asked, trigger_mode="multiple", **QUIET),
+        gr.on(chosen, **asked, **LAST, **QUIET),
+    ]
     glance = calmly(language, len(after))(does.glance)
     seen = [tab.uploaded, tab.reading, *tab.form.all]
-    # The warm process answers in the order of asking, so the last check's preview comes last.
-    done.success(glance, seen, [*after, tab.problem], trigger_mode="multiple", **SLOW)
+    for done in checks:
+        # The warm process answers in the order of asking: the last check's preview comes last.
+        done.success(glance, seen, [*after, tab.problem], trigger_mode="multiple", **SLOW)
     preview = calmly(language, len(after))(does.preview)
     tab.look.click(preview, source, [*after, tab.problem], **SLOW)
     keep = "(uploaded) => window.loraLab.keep(uploaded)"
