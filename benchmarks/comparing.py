@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=48)
     parser.add_argument("--repeats", type=int, default=3)
     told = parser.parse_args()
-    place = machine.settle(Settings())
+    place = machine.settle(Settings(), small=False)
     torch.set_num_threads(place.threads)
     model, tokenizer = loading.load(sources.fetch(told.model), place.dtype)
     model.to(place.device)

@@ -252,8 +252,8 @@ def compare(
 
     folders = [(Path(adapter), strength) for adapter, strength in adapters]
     heldout = texts.heldout([adapter for adapter, _ in folders])
-    place = _place(from_json(machine or {}))
     yield from fetch(model)
+    place = _place(from_json((machine or {}) | {"model": model}))
     yield from comparing.compare(model, folders, prompts, heldout, place, **choices)
 
 
@@ -266,8 +266,8 @@ def evaluate(
     chosen = from_json(settings)
     dataset = _dataset(_table(chosen, Path(path) if path else None, None), chosen)
     text = comparing.Text(dataset, chosen.max_length, most=None)
-    place = _place(chosen)
     yield from fetch(chosen.model)
+    place = _place(chosen)
     folders = [(Path(adapter), strength) for adapter, strength in adapters]
     yield from comparing.evaluate(chosen.model, folders, [text], place)
 
@@ -277,9 +277,10 @@ def _place(chosen: Settings) -> Any:
     import torch
 
     from lora_lab.evaluation.comparing import Place
+    from lora_lab.models import measuring
     from lora_lab.training import machine
 
-    settled = machine.settle(chosen)
+    settled = machine.settle(chosen, measuring.describe(chosen.model).small)
     torch.set_num_threads(settled.threads)
     return Place(settled.device, settled.precision)
 

@@ -19,7 +19,7 @@ from lora_lab.evaluation.generating import stream
 from lora_lab.evaluation.heldout import heldout_loss
 from lora_lab.lora import attaching, peft_format, targets
 from lora_lab.lora.layer import Routing, is_matrix
-from lora_lab.models import catalogue, loading, sources
+from lora_lab.models import catalogue, loading, shapes, sources
 from lora_lab.runs.folder import Run
 from lora_lab.training import checkpoint, loop, machine
 
@@ -91,7 +91,8 @@ def trained(model: nn.Module) -> dict[str, nn.Parameter]:
 def _place(run: Run, settings: Settings) -> machine.Place:
     """Settled at the first start; a resume keeps to it, for the sake of the last bits."""
     told = run.config.get("machine")
-    place = machine.Place(**told) if told else machine.settle(settings)
+    small = shapes.shapes(settings.model).small
+    place = machine.Place(**told) if told else machine.settle(settings, small)
     packages = ("torch", "transformers", "gradio", "safetensors")
     versions = {name: version(name) for name in packages} | {"python": platform.python_version()}
     run.note(machine=asdict(place), versions=versions)

@@ -76,7 +76,8 @@ class _Job:
     def precision(self) -> str:
         if self.settings.precision != "auto":
             return self.settings.precision
-        return "bfloat16" if self.speed.bfloat16 > self.speed.float32 else "float32"
+        fast = self.speed.bfloat16 > self.speed.float32 and not self.shapes.small
+        return "bfloat16" if fast else "float32"
 
     @property
     def row(self) -> float:

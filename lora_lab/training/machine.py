@@ -29,8 +29,10 @@ class Place:
         return getattr(torch, self.precision)
 
 
-def settle(settings: Settings) -> Place:
+def settle(settings: Settings, small: bool) -> Place:
     """The device, precision and threads that settings and this machine come to.
+
+    small: whether the model is (models.shapes.Shapes.small).
 
     Raises LabError when the device that was asked for is not here.
     """
@@ -41,7 +43,8 @@ def settle(settings: Settings) -> Place:
         raise LabError("no_such_device", device=device.upper())
     precision = settings.precision
     if precision == "auto":
-        precision = "bfloat16" if _fast_in_bfloat16(device) else "float32"
+        fast = _fast_in_bfloat16(device) and not (small and device == "cpu")
+        precision = "bfloat16" if fast else "float32"
     threads = settings.threads or psutil.cpu_count(logical=False) or os.cpu_count() or 1
     return Place(device, precision, min(threads, os.cpu_count() or 1))
 

@@ -16,7 +16,8 @@ from pretraining.network import Shape
 @dataclass(frozen=True)
 class Recipe:
     """texts: (file's name, sha256, weight). heldout: the last share of the first file, in bytes.
-    steps include the decay; a row is `length` tokens; the rate is unitless."""
+    a row is `length` tokens; the rate is unitless. steps: where the run ends, with the last `decay`
+    of them the fall of the rate (after --decay-from-now, of the latest such fall)."""
 
     texts: tuple[tuple[str, str, float], ...]
     heldout: float
