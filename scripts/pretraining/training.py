@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from pretraining import heldout, saving, stream, text, vocabulary
@@ -58,7 +59,8 @@ def read(sources: Sequence[text.Source], recipe: Recipe) -> Corpus:
 
 
 class Run:
-    """One training in one folder: checkpoint.pt, log.jsonl, recipe.json and, in the end, model/."""
+    """One training in one folder: checkpoint.pt, log.jsonl, recipe.json, an end-*.safetensors for
+    each fall of the rate that was finished, and the model/ made of them."""
 
     def __init__(self, recipe: Recipe, corpus: Corpus, folder: Path, device: str):
         self.recipe, self.corpus, self.folder, self.device = recipe, corpus, folder, device
@@ -139,6 +141,16 @@ class Run:
         ).save(self.folder / "checkpoint.pt")
 
     def save_model(self) -> None:
+        """The mean of the weights at the ends of the falls (Izmailov et al. 2018): of one fall, its
+        end; of several, better than each. The checkpoint keeps the last end by itself."""
+        if self.recipe.decay:
+            save_file(self.network.state_dict(), self.folder / f"end-{self.step:07}.safetensors")
+        ends = [load_file(path) for path in sorted(self.folder.glob("end-*.safetensors"))]
+        if ends:
+            self.network.load_state_dict(
+                {name: torch.stack([end[name] for end in ends]).mean(0) for name in ends[0]}
+            )
+        self.score()
         saving.save(self.network, self.corpus.tokenizer, self.folder / "model")
 
     def _forget_after(self, step: int) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
@@ -56,6 +57,16 @@ def test_a_decay_begun_early_is_the_shorter_recipe(text, tmp_path):
     assert early == run(text, short, "--steps", "30", "--decay", "10")
     recipes = [json.loads((out / "recipe.json").read_text()) for out in (long, short)]
     assert recipes[0] == recipes[1]
+
+
+def test_the_model_is_the_mean_of_the_ends_of_its_falls(text, tmp_path):
+    run(text, tmp_path, "--steps", "20", "--decay", "10")
+    run(text, tmp_path, "--decay-from-now", "--decay", "10")
+    first, second = (load_file(path) for path in sorted(tmp_path.glob("end-*.safetensors")))
+    model = load_file(tmp_path / "model" / "model.safetensors")
+    for name, weight in model.items():
+        np.testing.assert_allclose(weight, (first[name] + second[name]) / 2, rtol=1e-6, atol=1e-7)
+        assert not np.array_equal(first[name], second[name])
 
 
 def test_it_learns_and_counts_bits(text, tmp_path):
