@@ -51,7 +51,9 @@ def check_it_fits(expected: dict) -> None:
 
 
 # Measured once on a two-core machine and on five models of 0.1 to 135 million parameters.
-PROCESS_BYTES = 520e6  # Python with torch and transformers imported
+PROCESS_BYTES = 430e6  # Python with torch and transformers imported
+COMPILED_BYTES = 20e6  # bfloat16 products are compiled for each new shape, about so much a step …
+COMPILED_STEPS = 42  # … until the library's cache is full
 SLACK = 1.25  # what the allocator holds beyond the tensors
 LOGITS_BYTES = 40e6  # the loss works on so much of the logits at a time
 SHARE_OF_PEAK = 0.62  # of the multiplying rate, over a whole step of a large model
@@ -98,7 +100,10 @@ class _Job:
         # A batch of longest rows decides, not a mean one.
         tokens = self.settings.batch_size * min(1.5 * self.row, self.settings.max_length)
         kept = SLACK * self.width * tokens * self._kept_a_token()
-        return PROCESS_BYTES + self.shapes.total * self.width + adapter + kept + LOGITS_BYTES
+        steps = min(self.settings.steps * self.settings.accumulation, COMPILED_STEPS)
+        compiled = COMPILED_BYTES * steps if self.precision == "bfloat16" else 0
+        fixed = PROCESS_BYTES + LOGITS_BYTES + compiled
+        return fixed + self.shapes.total * self.width + adapter + kept
 
     def _kept_a_token(self) -> float:
         """Numbers that the layers keep of one token between forward and back."""
