@@ -45,7 +45,10 @@ def settle(settings: Settings, small: bool) -> Place:
     if precision == "auto":
         fast = _fast_in_bfloat16(device) and not (small and device == "cpu")
         precision = "bfloat16" if fast else "float32"
-    threads = settings.threads or psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    # A small model gains a fifth from a second thread, and loses far more to it as soon as another
+    # process (the page, an answer) wants that core: threads that wait for each other wait long.
+    cores = 1 if small else psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    threads = settings.threads or cores
     return Place(device, precision, min(threads, os.cpu_count() or 1))
 
 
