@@ -68,7 +68,7 @@ class Settings:
 
     # The training loop.
     steps: int = _set(100, "training", 1, 100_000)
-    learning_rate: float = _set(2e-3, "training", 1e-7, 1)
+    learning_rate: float = _set(0.0, "training", 0, 1)  # 0: what suits the model (work.py)
     batch_size: int = _set(8, "training", 1, 512)
     accumulation: int = _set(1, "training", 1, 256)
     max_length: int = _set(256, "training", 8, 8192)
