@@ -7,12 +7,13 @@ process, never in its own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lora_lab.config import Settings, from_json
+from lora_lab.config import HELDOUT_ROWS, Settings, from_json
 from lora_lab.data import reading, samples, shaping, tokenising
 from lora_lab.data.dataset import Dataset
 from lora_lab.errors import LabError
@@ -71,10 +72,19 @@ def forecast(settings: Settings, reading: dict[str, Any] | None = None) -> dict[
     reading: "mean_tokens", "supervised_share" and "heldout_rows", as preview tells them; without
     it, rows are taken to be half of the longest allowed.
     """
-    told = reading or {"mean_tokens": settings.max_length / 2}
-    names = {field.name for field in fields(forecasting.Reading)}
-    known = forecasting.Reading(**{name: told[name] for name in names & told.keys()})
+    told = {"mean_tokens": settings.max_length / 2} | (reading or {})
+    known = forecasting.Reading(
+        mean_tokens=_within(told["mean_tokens"], 1, settings.max_length),
+        supervised_share=_within(told.get("supervised_share", 1.0), 0, 1),
+        heldout_rows=round(_within(told.get("heldout_rows", HELDOUT_ROWS), 1, HELDOUT_ROWS)),
+    )
     return forecasting.forecast(shapes.shapes(settings.model), settings, known, speed.known())
+
+
+def _within(told: Any, low: float, high: float) -> float:
+    """A page tells what it likes: a number between low and high, or high."""
+    usable = isinstance(told, (int, float)) and math.isfinite(told)
+    return min(max(float(told), low), high) if usable else high
 
 
 def check(settings: Settings, path: Path | None = None, name: str | None = None) -> dict[str, Any]:
@@ -156,7 +166,8 @@ def start(
         raise LabError("too_many_waiting", waiting=waiting)
     dataset = _dataset(_table(settings, path, name), settings)
     tokenising.split(dataset, settings.heldout_share, settings.seed)
-    expected = forecast(settings, reading or _guess(dataset))
+    known = reading if reading and "mean_tokens" in reading else _guess(dataset)
+    expected = forecast(settings, known)
     forecasting.check_it_fits(expected)
     data: dict[str, Any] = {
         "name": dataset.name,

@@ -15,7 +15,7 @@ from lora_lab.words import number, say
 
 SIZES = {"wide": (720, 300), "narrow": (360, 270)}  # user units, the pixels they are shown at
 POINTS = 160  # at most so many points of a series carry a tooltip, and so many are drawn
-LEFT, RIGHT, TOP, BOTTOM = 46, 106, 26, 48
+LEFT, RIGHT, TOP, BOTTOM = 46, 116, 26, 48
 
 
 @dataclass(frozen=True)

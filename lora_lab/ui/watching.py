@@ -25,11 +25,12 @@ class Watching:
     def __init__(self, tab: TrainTab, trains: Training):
         self.tab, self.trains, self.language = tab, trains, trains.language
 
-    def start(self, request: gr.Request, uploaded: str, *values: Any) -> list[Any]:
+    def start(self, request: gr.Request, uploaded: str, reading: str, *values: Any) -> list[Any]:
+        """reading: what the preview told of the rows; the forecast is made from the same."""
         settings = self.trains.settings(values)
         path, name = self.trains.source(settings, uploaded)
         make_known(self.trains.warm, settings)
-        run = lab.start(settings, owner(request), path, name)
+        run = lab.start(settings, owner(request), path, name, json.loads(reading or "{}"))
         return [run, ""]
 
     def stop(self, run: str, request: gr.Request) -> list[Any]:

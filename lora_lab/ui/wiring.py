@@ -81,7 +81,7 @@ def _run(tab: TrainTab, does: Watching) -> None:
     """A run is started, looked at once a second, stopped and resumed."""
     live, language = tab.live, does.language
     start = calmly(language, 2)(does.start)
-    inputs = [tab.uploaded, *tab.form.all]
+    inputs = [tab.uploaded, tab.reading, *tab.form.all]
     tab.train.click(start, inputs, [tab.run, tab.seen, tab.problem], **QUIET)
     look = calmly(language, len(live))(does.look)
     shown: dict[str, Any] = {"inputs": [tab.run, tab.seen], "outputs": [*live, tab.trouble]}
