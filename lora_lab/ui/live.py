@@ -116,8 +116,10 @@ def preparing(last: dict[str, Any] | None, language: str) -> str:
     """Starting, downloading or loading: last is the latest progress event."""
     if last is None:
         return _line(say("progress.starting", language))
-    if last.get("phase") != "fetching":
-        return _line(say("progress.loading", language))
+    phase = last.get("phase")
+    if phase != "fetching":
+        still = phase if phase in ("converting", "waiting") else "loading"
+        return _line(say(f"progress.{still}", language))
     done, total, left = last.get("done"), last.get("total"), last.get("seconds_left")
     told = say("progress.fetching", language)
     if total and done is not None:
