@@ -56,7 +56,8 @@ COMPILED_BYTES = 20e6  # bfloat16 products are compiled for each new shape, abou
 COMPILED_STEPS = 42  # … until the library's cache is full
 SLACK = 1.25  # what the allocator holds beyond the tensors
 LOGITS_BYTES = 40e6  # the loss works on so much of the logits at a time
-SHARE_OF_PEAK = 0.62  # of the multiplying rate, over a whole step of a large model
+SHARE_OF_PEAK = 0.6  # of the multiplying rate, over a whole step of the lean forward
+SHARE_OF_PLAIN = 0.48  # the same of transformers' own forward
 STEPS_A_LAYER = 160  # small operations a layer costs in a training step, forward and back
 STEPS_A_TOKEN = 500  # the same for one token of a sample
 MEMORY_RATE = 8e9  # bytes of weights read a second, as one token of a sample needs
@@ -146,7 +147,10 @@ class _Job:
         head = s.vocab * s.hidden * self.reading.supervised_share
         one_way = body + adapter + attention + head
         products = one_way * (2 if back else 1) + (adapter + attention if back else 0)
-        rate = getattr(self.speed, self.precision) * SHARE_OF_PEAK
+        share = SHARE_OF_PEAK if s.architecture in LEAN else SHARE_OF_PLAIN
+        rate = getattr(self.speed, self.precision) * share
+        if s.small and not self.settings.threads:
+            rate /= self.speed.threads  # a small model trains on one thread
         return 2 * products * tokens / rate
 
     def _sample(self) -> float:
