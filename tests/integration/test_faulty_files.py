@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lora_lab import words
+from lora_lab.cli.main import main as command_line
 from lora_lab.config import Settings
 from lora_lab.data import reading, shaping, tokenising
 from lora_lab.errors import LabError
@@ -33,3 +35,18 @@ def test_data_refuses_the_file(faulty: Faulty, tmp_path):
 def test_names_are_unique():
     names = [faulty.name for faulty in FILES]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "faulty", [f for f in FILES if not f.settings], ids=lambda faulty: faulty.name
+)
+def test_the_command_line_refuses_it_in_words(faulty: Faulty, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
+    path = tmp_path / faulty.name
+    path.write_bytes(faulty.content)
+    told = ["train", "--data", str(path), "--out", str(tmp_path / "out"), "--json", "--lang", "gl"]
+    assert command_line(told, lambda *_: None) == 1
+    out, err = capfd.readouterr()
+    assert out == "" and "Traceback" not in err
+    remedy = words.table()[f"error.{faulty.key}.remedy"]["gl"]
+    assert remedy.partition("{")[0][:20] in err
