@@ -31,6 +31,9 @@ def assets() -> Path:
 HELDOUT_ROWS = 64  # as many as give a steady mean and do not hold the training up
 SAMPLE_TOKENS = 48
 
+METHODS = ("lora", "dora", "prefix", "lora-prefix", "full")
+INITS = ("gaussian", "zeros", "both-gaussian", "pissa")
+
 
 def _set(
     default: Any,
@@ -60,11 +63,18 @@ class Settings:
     messages_column: str = _set("", "data")
     heldout_share: float = _set(0.1, "data", 0.01, 0.5)
 
+    # What is trained beside the frozen base, or (full) instead of freezing it.
+    method: str = _set("lora", "adapter", choices=METHODS)
+
     # The adapter: W0 x + (alpha / rank) B A x on the target matrices.
     rank: int = _set(8, "adapter", 1, 256)
     alpha: float = _set(16.0, "adapter", 0.1, 1024)
     targets: str = _set("attention-qv", "adapter")
     dropout: float = _set(0.0, "adapter", 0, 0.9)
+    scaling: str = _set("plain", "adapter", choices=("plain", "rank-stabilised"))
+    init: str = _set("gaussian", "adapter", choices=INITS)
+    rate_ratio: float = _set(1.0, "adapter", 1, 64)  # B's learning rate over A's (LoRA+)
+    prefix_tokens: int = _set(16, "adapter", 1, 256)
 
     # The training loop.
     steps: int = _set(100, "training", 1, 100_000)

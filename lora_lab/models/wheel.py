@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from lora_lab.errors import LabError
@@ -75,13 +76,12 @@ def _unpack(wheel: Wheel, folder: Path) -> Path:
 
 
 def _bytes_in(folder: Path) -> int:
-    """Bytes of every file below; pip moves and deletes them meanwhile, so one may be gone."""
+    """Bytes of every file below; pip moves and deletes files and folders meanwhile."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:
-            continue
+    for inside, _, names in os.walk(folder):  # a folder that is gone by now is passed over
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(inside, name).stat().st_size
     return total
 
 

@@ -144,6 +144,12 @@ class Training:
         shown = gr.update(visible=bool(columns))
         return [card, shown, *self._roles(columns, chosen), "", told]
 
+    def named(self, uploaded: str, *values: Any) -> list[Any]:
+        """As check, for a column that was named: the lists of columns stay as they are, since an
+        update would close the one that the person has open by now."""
+        card, _, *roles_and_after = self.check(uploaded, *values)
+        return [card, *roles_and_after[-2:]]
+
     def own_file(self, kept: str) -> tuple[str, str] | None:
         """The choice of the remembered upload, while it is still there."""
         try:

@@ -60,11 +60,19 @@ def _data(tab: TrainTab, does: Training) -> None:
     checked = [tab.data_card, tab.columns, *columns[1:], *after]
     check = calmly(language, len(checked))(does.check)
     asked: dict[str, Any] = {"fn": check, "inputs": source, "outputs": [*checked, tab.problem]}
-    chosen = [data.input, *(column.input for column in columns), tab.opened.change]
+    named = calmly(language, 1 + len(after))(does.named)
     checks = [
         # Behind the upload itself, so that files in a quick row are each checked in their turn.
         took.success(**asked, trigger_mode="multiple", **QUIET),
-        gr.on(chosen, **asked, **LAST, **QUIET),
+        gr.on([data.input, tab.opened.change], **asked, **LAST, **QUIET),
+        gr.on(
+            [column.input for column in columns],
+            named,
+            source,
+            [tab.data_card, *after, tab.problem],
+            **LAST,
+            **QUIET,
+        ),
     ]
     glance = calmly(language, len(after))(does.glance)
     seen = [tab.uploaded, tab.reading, *tab.form.all]

@@ -11,7 +11,13 @@ from tests.e2e.steps import open_page, press, tab, trained, upload
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
+# A button that has just come alive fades in; colours count once that is over.
+FADING = "document.getAnimations().filter(each => each instanceof CSSTransition)"
+STILL = f"Promise.allSettled({FADING}.map(each => each.finished))"
+
+
 def violations(page) -> list[str]:
+    page.evaluate(STILL)
     found = Axe().run(page).response["violations"]
     return [f"{v['id']}: {node['html'][:120]}" for v in found for node in v["nodes"]]
 
@@ -35,6 +41,7 @@ def test_each_tab_is_clean_and_fits(lab, person, tmp_path, size, scheme):
         if name == "Runs":
             page.get_by_role("checkbox").first.click()
             expect(page.locator(".figures").last).to_be_visible()
+            expect(page.get_by_role("button", name="Open", exact=True)).to_be_enabled()
         assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
 

@@ -9,6 +9,7 @@ import pytest
 
 from lora_lab import lab
 from lora_lab.config import Settings
+from lora_lab.lab.training import MOST_WAITING
 from lora_lab.models import catalogue
 from tests.expecting import lab_error
 
@@ -97,7 +98,7 @@ def test_a_run_too_large_for_the_machine_is_refused_before_it_starts(stories):
 
 
 def test_nobody_fills_the_queue(stories):
-    for _ in range(lab.MOST_WAITING):
+    for _ in range(MOST_WAITING):
         lab.start(SMOL, "ana", stories, "s.csv")
     with lab_error("too_many_waiting"):
         lab.start(SMOL, "ana", stories, "s.csv")

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 # Texts that are rightly the same in English and another language: names, units, signs.
 SAME = re.compile(
     r"where\.file|setting\.(dropout|alpha)\.label|setting\.precision\.(float32|bfloat16)"
+    r"|setting\.method\.lora|setting\.scaling\.(plain|rank-stabilised)"
 )
 
 

@@ -1,0 +1,61 @@
+"""After training: base and adapters side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lora_lab.config import Settings, from_json
+from lora_lab.lab.data import dataset_of, table_of
+from lora_lab.lab.offered import fetch
+
+
+def compare(
+    model: str,
+    adapters: list[tuple[str, float]],
+    prompts: list[str],
+    machine: dict[str, Any] | None = None,
+    **choices: Any,
+) -> Iterator[dict[str, Any]]:
+    """Heavy. Base and adapters answer in step; see evaluation.comparing.compare.
+
+    adapters: folder and strength. machine: settings of that group, where not the usual ones.
+    choices: max_new_tokens, temperature, top_p, seed, system, measure.
+    """
+    from lora_lab.evaluation import comparing
+    from lora_lab.runs import texts
+
+    folders = [(Path(adapter), strength) for adapter, strength in adapters]
+    heldout = texts.heldout([adapter for adapter, _ in folders])
+    yield from fetch(model)
+    place = _place(from_json((machine or {}) | {"model": model}))
+    yield from comparing.compare(model, folders, prompts, heldout, place, **choices)
+
+
+def evaluate(
+    settings: dict[str, Any], adapters: list[tuple[str, float]], path: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Heavy. The loss of base and adapters on a whole data file; see evaluation.comparing."""
+    from lora_lab.evaluation import comparing
+
+    chosen = from_json(settings)
+    dataset = dataset_of(table_of(chosen, Path(path) if path else None, None), chosen)
+    text = comparing.Text(dataset, chosen.max_length, most=None)
+    yield from fetch(chosen.model)
+    place = _place(chosen)
+    folders = [(Path(adapter), strength) for adapter, strength in adapters]
+    yield from comparing.evaluate(chosen.model, folders, [text], place)
+
+
+def _place(chosen: Settings) -> Any:
+    """Where to compute, as comparing takes it; this process's threads are set on the way."""
+    import torch
+
+    from lora_lab.evaluation.comparing import Place
+    from lora_lab.models import measuring
+    from lora_lab.training import machine
+
+    settled = machine.settle(chosen, measuring.describe(chosen.model).small)
+    torch.set_num_threads(settled.threads)
+    return Place(settled.device, settled.precision)

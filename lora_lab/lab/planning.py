@@ -1,0 +1,97 @@
+"""Before training: what it will cost, whether the data is sound, what the model will see."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lora_lab.config import HELDOUT_ROWS, Settings, from_json
+from lora_lab.data import tokenising
+from lora_lab.lab.data import dataset_of, table_of
+from lora_lab.lora import counting, targets
+from lora_lab.models import catalogue, shapes, sources
+from lora_lab.training import forecast as forecasting
+from lora_lab.training import speed
+
+
+def count(settings: Settings) -> dict[str, Any]:
+    """Arithmetic on the model's shapes: {"trainable", "total", "percent", "adapter_bytes",
+    "matrices": how many are adapted, "matrix": the first of them, "path" and sizes}."""
+    known = shapes.shapes(settings.model)
+    sizes = known.sizes()
+    chosen = targets.resolve(settings.targets, sizes)
+    trainable = counting.trainable(sizes, settings.targets, settings.rank)
+    inputs, outputs = sizes[chosen[0]]
+    return {
+        "model": settings.model,
+        "trainable": trainable,
+        "total": known.total,
+        "percent": 100 * trainable / known.total,
+        "adapter_bytes": counting.adapter_bytes(sizes, settings.targets, settings.rank),
+        "matrices": len(chosen),
+        "matrix": {"path": chosen[0], "in_features": inputs, "out_features": outputs},
+    }
+
+
+def forecast(settings: Settings, reading: dict[str, Any] | None = None) -> dict[str, Any]:
+    """{"memory_bytes", "seconds", "seconds_a_step"}, before anything is loaded.
+
+    reading: "mean_tokens", "supervised_share" and "heldout_rows", as preview tells them; without
+    it, rows are taken to be half of the longest allowed.
+    """
+    told = {"mean_tokens": settings.max_length / 2} | (reading or {})
+    known = forecasting.Reading(
+        mean_tokens=_within(told["mean_tokens"], 1, settings.max_length),
+        supervised_share=_within(told.get("supervised_share", 1.0), 0, 1),
+        heldout_rows=round(_within(told.get("heldout_rows", HELDOUT_ROWS), 1, HELDOUT_ROWS)),
+    )
+    return forecasting.forecast(shapes.shapes(settings.model), settings, known, speed.known())
+
+
+def _within(told: Any, low: float, high: float) -> float:
+    """A page tells what it likes: a number between low and high, or high."""
+    usable = isinstance(told, (int, float)) and math.isfinite(told)
+    return min(max(float(told), low), high) if usable else high
+
+
+def check(settings: Settings, path: Path | None = None, name: str | None = None) -> dict[str, Any]:
+    """Read and shape the data without any model; every fault in it is a LabError.
+
+    path, name: an uploaded file and what the person calls it; without, settings.data is meant.
+    """
+    table = table_of(settings, path, name)
+    dataset = dataset_of(table, settings)
+    tokenising.split(dataset, settings.heldout_share, settings.seed)  # what is too short is told
+    return {
+        "name": dataset.name,
+        "shape": dataset.shape,
+        "delimiter": table.delimiter,
+        "columns": dataset.columns,
+        "all_columns": table.columns,
+        "rows": len(dataset.examples),
+        "fingerprint": dataset.fingerprint,
+        "examples": dataset.examples[:3],
+    }
+
+
+def preview(
+    settings: dict[str, Any], path: str | None = None, name: str | None = None, examples: int = 3
+) -> Iterator[dict[str, Any]]:
+    """Heavy. What the model will see, token by token: one {"kind": "preview", …}.
+
+    A model that is not on this machine gives {"kind": "not_here", "size_bytes"} instead.
+    """
+    from lora_lab.data import previewing
+    from lora_lab.models import loading
+
+    chosen = from_json(settings)
+    dataset = dataset_of(table_of(chosen, Path(path) if path else None, name), chosen)
+    if not sources.is_here(chosen.model):
+        model = catalogue.find(chosen.model)
+        yield {"kind": "not_here", "size_bytes": model.size_bytes if model else None}
+        return
+    tokenizer = loading.tokenizer(sources.fetch(chosen.model))
+    told = previewing.preview(dataset, tokenizer, chosen, examples)
+    yield {"kind": "preview", **told}
