@@ -23,7 +23,7 @@ from lora_lab.data import batching
 from lora_lab.data.tokenising import Encoded
 from lora_lab.lora import attaching
 from lora_lab.lora.targets import resolve
-from lora_lab.training import loop
+from lora_lab.training import loop, methods
 
 RANK, ALPHA, BATCH, ROWS, WARM, RATE = 8, 16.0, 8, 256, 2, 2e-4
 
@@ -63,14 +63,11 @@ class Clock:
 def lab(told: dict[str, Any]) -> dict[str, Any]:
     """The lab's own loop; told["batches"], where given, in place of its own order."""
     model = _model(told["model"], "eager")
-    paths = resolve(told["targets"], attaching.matrices(model))
-    attaching.attach(model, "a", paths, RANK, ALPHA)
-    names = attaching.state(model, "a")
-    trained = dict(zip(names, attaching.trainable_parameters(model, "a"), strict=True))
     if told["batches"]:
         loop.batching.plan = lambda *_: _Given(told["batches"])
     settings = Settings(
         steps=told["steps"], rank=RANK, alpha=ALPHA, batch_size=BATCH, learning_rate=RATE,
+        targets=told["targets"],
         evaluate_every=10**5, sample_every=10**5, checkpoint_every=10**5,
     )  # fmt: skip
     loop.REPORT_SECONDS = 0  # an event each step
@@ -83,7 +80,8 @@ def lab(told: dict[str, Any]) -> dict[str, Any]:
         return 0
 
     watch = loop.Watch(event, lambda: 0.0, lambda: "", lambda _: None, lambda: False, lambda: 0)
-    job = loop.Job(model, trained, rows(model.config.vocab_size), settings, torch.device("cpu"))
+    data = rows(model.config.vocab_size)
+    job = loop.Job(model, methods.put(model, settings), data, settings, torch.device("cpu"))
     loop.train(job, watch, None)
     return {**clock.figures(), "loss": sum(losses) / len(losses)}
 

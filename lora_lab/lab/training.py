@@ -10,8 +10,10 @@ from lora_lab.data import tokenising
 from lora_lab.errors import LabError
 from lora_lab.lab.data import dataset_of, guess, table_of
 from lora_lab.lab.planning import forecast
+from lora_lab.models import shapes
 from lora_lab.runs import folder, queue
 from lora_lab.training import forecast as forecasting
+from lora_lab.training import rates
 
 MOST_WAITING = 20  # runs one person may have in the queue
 
@@ -30,7 +32,7 @@ def start(
     Raises LabError before anything is started: faulty data, a model that is unknown or does not
     fit this machine, a queue that is full of one's own runs.
     """
-    settings = settings.checked()
+    settings = rates.settled(settings.checked(), shapes.shapes(settings.model).small)
     waiting = sum(ticket.owner == owner for ticket in queue.look().waiting)
     if waiting >= MOST_WAITING:
         raise LabError("too_many_waiting", waiting=waiting)

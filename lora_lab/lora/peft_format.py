@@ -45,9 +45,9 @@ def save(
         for side, tensor in zip("AB", pair, strict=True)
     }
     _whole(folder / TENSORS, lambda file: save_file(tensors, file, metadata={"format": "pt"}))
+    write_facts(folder, facts)
     texts = {
         CONFIG: _json(_config(adapter, base_name)),
-        FACTS: _json(facts),
         CARD: _card(adapter, base_name, language),
     }
     for name, text in texts.items():
@@ -81,6 +81,12 @@ def load(folder: Path) -> Adapter:
 def facts(folder: Path) -> dict[str, Any]:
     """What the lab wrote beside the adapter; empty for one made elsewhere."""
     return read_json(folder / FACTS) if (folder / FACTS).is_file() else {}
+
+
+def write_facts(folder: Path, facts: dict[str, Any]) -> None:
+    """What the lab knows of the adapter, or of the model, in folder. facts: JSON-able."""
+    write = partial(Path.write_text, data=_json(facts), encoding="utf-8")
+    _whole(folder / FACTS, write)
 
 
 def _config(adapter: Adapter, base_name: str) -> dict[str, Any]:

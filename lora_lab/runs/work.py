@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -15,19 +15,16 @@ from lora_lab.config import HELDOUT_ROWS, SAMPLE_TOKENS, Settings
 from lora_lab.data import tokenising
 from lora_lab.data.dataset import Dataset
 from lora_lab.errors import LabError
+from lora_lab.evaluation.forgetting import base_text_loss
 from lora_lab.evaluation.generating import stream
 from lora_lab.evaluation.heldout import heldout_loss
-from lora_lab.lora import attaching, peft_format, targets
-from lora_lab.lora.layer import Routing, is_matrix
+from lora_lab.lora import attaching
 from lora_lab.models import catalogue, loading, shapes, sources
 from lora_lab.runs.folder import Run
-from lora_lab.training import checkpoint, loop, machine
+from lora_lab.training import checkpoint, loop, machine, methods
+from lora_lab.training.methods import Method
 
-ADAPTER = "adapter"  # its name while it is attached
 OPENING_WORDS = 5
-# The rates taken where a person chose none. A width of 128 wants ten times what a width of 576
-# bears: benchmarks/defaults.py finds 0.02 best of four on the model in the box.
-RATE_OF_A_SMALL_MODEL, RATE = 2e-2, 2e-3
 SAMPLE_TEMPERATURE = 0.7
 
 
@@ -60,46 +57,26 @@ class Rows:
 
 def work(run: Run) -> str:
     """Train run from where it stands; returns "done" or "stopped". Raises what goes wrong."""
-    settings, resume = _settled(run.settings), checkpoint.load(run.checkpoints)
+    settings, resume = run.settings, checkpoint.load(run.checkpoints)
     run.cut_events(resume.progress.events_size if resume else 0)
-    place = _place(run, settings)
+    place = settle(run, settings)
     torch.set_num_threads(place.threads)
-    base = _base(run, settings, place)
-    rows = _rows(run, base.tokenizer, settings)
+    base = base_of(run, settings, place)
+    rows = rows_of(run, base.tokenizer, settings)
+    if not resume:
+        tell_forgetting(run, base, 0)
     torch.manual_seed(settings.seed)  # what dropout draws from, until a checkpoint says otherwise
-    paths = targets.resolve(settings.targets, matrices(base.model))
-    routing = attaching.attach(
-        base.model, ADAPTER, paths, settings.rank, settings.alpha, settings.dropout, settings.seed
-    )
-    job = loop.Job(
-        base.model, trained(base.model), rows.train, settings, torch.device(place.device)
-    )
+    method = methods.put(base.model, settings, base.tokenizer)
+    job = loop.Job(base.model, method, rows.train, settings, torch.device(place.device))
     _tell_start(run, job, rows)
-    outcome = loop.train(job, _watch(run, base, rows, routing, settings, place), resume)
-    _keep(run, base, outcome)
+    outcome = loop.train(job, _watch(run, base, rows, method, settings, place), resume)
+    method.set(outcome.adapter)
+    tell_forgetting(run, base, outcome.progress.step)
+    _keep(run, base, method, outcome)
     return outcome.state
 
 
-def matrices(model: nn.Module) -> list[str]:
-    """The full paths of the model's matrices, in its own order."""
-    return [path for path, module in model.named_modules() if is_matrix(module)]
-
-
-def trained(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The adapter's parameters by the names under which a checkpoint keeps them."""
-    names = attaching.state(model, ADAPTER)
-    return dict(zip(names, attaching.trainable_parameters(model, ADAPTER), strict=True))
-
-
-def _settled(settings: Settings) -> Settings:
-    """With a learning rate, where the person left that to the lab."""
-    small = shapes.shapes(settings.model).small
-    return replace(
-        settings, learning_rate=settings.learning_rate or (RATE_OF_A_SMALL_MODEL if small else RATE)
-    )
-
-
-def _place(run: Run, settings: Settings) -> machine.Place:
+def settle(run: Run, settings: Settings) -> machine.Place:
     """Settled at the first start; a resume keeps to it, for the sake of the last bits."""
     told = run.config.get("machine")
     small = shapes.shapes(settings.model).small
@@ -110,7 +87,7 @@ def _place(run: Run, settings: Settings) -> machine.Place:
     return place
 
 
-def _base(run: Run, settings: Settings, place: machine.Place) -> Base:
+def base_of(run: Run, settings: Settings, place: machine.Place) -> Base:
     """Fetched where it is not here yet, loaded, and held against the one the run began with."""
     local = sources.fetch(settings.model, partial(_tell_fetching, run))
     run.append("progress", phase="loading")
@@ -127,7 +104,7 @@ def _tell_fetching(run: Run, progress: sources.Progress) -> None:
     run.append("progress", **asdict(progress))
 
 
-def _rows(run: Run, tokenizer: Any, settings: Settings) -> Rows:
+def rows_of(run: Run, tokenizer: Any, settings: Settings) -> Rows:
     train, heldout = tokenising.split(Dataset.load(run.data), settings.heldout_share, settings.seed)
     heldout = heldout.of(heldout.examples[:HELDOUT_ROWS])
     return Rows(
@@ -147,10 +124,15 @@ def _opening(example: dict[str, Any]) -> str:
     return next(turn["content"] for turn in example["messages"] if turn["role"] == "user")
 
 
+def tell_forgetting(run: Run, base: Base, step: int) -> None:
+    """The loss on the base's own kind of text, with what is on the base now."""
+    run.append("base_text", step=step, loss=base_text_loss(base.model, base.tokenizer))
+
+
 def _tell_start(run: Run, job: loop.Job, rows: Rows) -> None:
     run.append(
         "start",
-        trainable=sum(p.numel() for p in job.trained.values()),
+        trainable=sum(p.numel() for p in job.method.parameters.values()),
         total=sum(tensor.numel() for tensor in _distinct(attaching.base_tensors(job.model))),
         rows=len(rows.train),
         heldout_rows=len(rows.heldout),
@@ -166,26 +148,26 @@ def _distinct(tensors: dict[str, torch.Tensor]) -> list[torch.Tensor]:
 
 
 def _watch(
-    run: Run, base: Base, rows: Rows, routing: Routing, settings: Settings, place: machine.Place
+    run: Run, base: Base, rows: Rows, method: Method, settings: Settings, place: machine.Place
 ) -> loop.Watch:
     return loop.Watch(
         event=run.append,
         heldout=partial(heldout_loss, base.model, rows.heldout),
-        sample=partial(_sample, base, routing, rows, settings.seed),
+        sample=partial(_sample, base, method, rows, settings.seed),
         save=partial(checkpoint.save, run.checkpoints),
         stop_asked=run.stop_asked,
         memory=partial(machine.peak_memory, place.device),
     )
 
 
-def _sample(base: Base, routing: Routing, rows: Rows, seed: int) -> str:
+def _sample(base: Base, method: Method, rows: Rows, seed: int) -> str:
     """What the adapter makes of the opening now; the same draws each time, so only it changes."""
     pieces = stream(
         base.model,
         base.tokenizer,
-        routing,
+        method.routing,
         [rows.opening],
-        [(ADAPTER, 1.0)],
+        [(methods.ADAPTER, 1.0)] if method.routing else [None],
         SAMPLE_TOKENS,
         SAMPLE_TEMPERATURE,
         seed=seed,
@@ -194,27 +176,34 @@ def _sample(base: Base, routing: Routing, rows: Rows, seed: int) -> str:
     return "".join(piece.text for step in pieces for piece in step)
 
 
-def _keep(run: Run, base: Base, outcome: loop.Outcome) -> None:
-    """Write the best adapter down, take it off, and look that the base is what it was."""
-    attaching.set_state(base.model, ADAPTER, outcome.adapter)
-    adapter = attaching.extract(base.model, ADAPTER)
-    attaching.detach(base.model)
-    after = loading.base_hash(base.model)
+def _keep(run: Run, base: Base, method: Method, outcome: loop.Outcome) -> None:
+    """Take the best adapter off, look that the base is what it was, and write all down.
+
+    (Full fine-tuning has no base to give back, and the second hash says so.)
+    """
     told = run.config
-    losses = [event["loss"] for event in run.events()[0] if event["kind"] == "heldout"]
-    progress = outcome.progress
-    result = {
+    save = method.take_off()
+    result = _result(run, outcome, told["machine"]["device"])
+    result |= {"base_hash_before": base.hash, "base_hash_after": loading.base_hash(base.model)}
+    facts = {name: told[name] for name in ("id", "settings", "data", "base", "machine", "versions")}
+    save(run.adapter, base.name, {**facts, "result": result})
+    run.append("result", **result)
+
+
+def _result(run: Run, outcome: loop.Outcome, device: str) -> dict[str, Any]:
+    """What a run ends with: its cost, and its losses before and after in nats a token."""
+    events, progress = run.events()[0], outcome.progress
+    before = next(event["loss"] for event in events if event["kind"] == "heldout")
+    forgetting = [event["loss"] for event in events if event["kind"] == "base_text"]
+    return {
         "steps": progress.step,
         "seconds": progress.seconds,
         "tokens": progress.tokens,
         "tokens_per_second": progress.tokens / progress.stepping if progress.stepping else 0.0,
-        "heldout_loss_before": losses[0],
+        "heldout_loss_before": before,
         "heldout_loss": progress.best_loss,
         "best_step": progress.best_step,
-        "peak_memory_bytes": machine.peak_memory(told["machine"]["device"]),
-        "base_hash_before": base.hash,
-        "base_hash_after": after,
+        "base_text_loss_before": forgetting[0],
+        "base_text_loss": forgetting[-1],
+        "peak_memory_bytes": machine.peak_memory(device),
     }
-    facts = {name: told[name] for name in ("id", "settings", "data", "base", "machine", "versions")}
-    peft_format.save(run.adapter, adapter, base.name, {**facts, "result": result})
-    run.append("result", **result)

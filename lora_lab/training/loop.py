@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +21,7 @@ from lora_lab.data.tokenising import Encoded
 from lora_lab.errors import LabError
 from lora_lab.models import lean
 from lora_lab.training.checkpoint import Checkpoint, Progress
+from lora_lab.training.methods import Method
 from lora_lab.training.schedule import learning_rate
 
 REPORT_SECONDS = 0.25  # at most so often a train event is written: a page shows no more
@@ -30,12 +31,11 @@ REPORT_SECONDS = 0.25  # at most so often a train event is written: a page shows
 class Job:
     """What one training needs, in memory.
 
-    model: the frozen base with the adapter in it; trained: the adapter's parameters by name.
-    rows: the training rows, encoded.
+    model: the base, with what the method puts on it. rows: the training rows, encoded.
     """
 
     model: nn.Module
-    trained: dict[str, nn.Parameter]
+    method: Method
     rows: list[Encoded]
     settings: Settings
     device: torch.device
@@ -68,15 +68,31 @@ class Outcome:
 
 def train(job: Job, watch: Watch, resume: Checkpoint | None) -> Outcome:
     """Train to the end, or until stopped. Raises LabError when the loss stops being a number."""
+    training = stepping(job, watch, resume)
+    while True:
+        try:
+            next(training)
+        except StopIteration as end:
+            return end.value
+
+
+def stepping(
+    job: Job, watch: Watch, resume: Checkpoint | None
+) -> Generator[Progress, None, Outcome]:
+    """As train, pausing after each step: what happens meanwhile counts as none of its seconds.
+
+    Several may take turns, if each finds torch's random generators as it left them.
+    """
     return _Training(job, watch, resume).run()
 
 
 class _Training:
     def __init__(self, job: Job, watch: Watch, resume: Checkpoint | None):
         self.job, self.watch, self.settings = job, watch, job.settings
-        self.parameters = list(job.trained.values())
+        self.trained = job.method.parameters
+        self.parameters = list(self.trained.values())
         self.optimizer = torch.optim.AdamW(
-            self.parameters,
+            job.method.groups(),
             lr=job.settings.learning_rate,
             weight_decay=job.settings.weight_decay,
             fused=True,
@@ -87,12 +103,13 @@ class _Training:
         lengths = [len(row.ids) for row in job.rows]
         self.plan = batching.plan(lengths, self.settings.batch_size, self.settings.seed)
         self.batches = self.plan.batches_at(self.progress.step * self.settings.accumulation)
-        self.began = time.monotonic() - self.progress.seconds
+        self.began = time.monotonic()
         self.reported = -math.inf  # seconds at the last train event
         self.measured = -1  # the step of the last held-out loss
 
-    def run(self) -> Outcome:
+    def run(self) -> Generator[Progress, None, Outcome]:
         settings, progress = self.settings, self.progress
+        self._go_on()
         if progress.step == 0:  # how the base itself does
             self._measure()
             self._sample()
@@ -110,6 +127,9 @@ class _Training:
                     break
             if progress.step % settings.checkpoint_every == 0:
                 self._save()
+            self._clock()
+            yield progress
+            self._go_on()
         return self._finish("done")
 
     def _finish(self, state: str) -> Outcome:
@@ -119,7 +139,7 @@ class _Training:
         if self.progress.step and self.progress.step != self.measured:
             self._measure()
         self._clock()
-        adapter = self.best or {n: p.detach().clone() for n, p in self.job.trained.items()}
+        adapter = self.best or {n: p.detach().clone() for n, p in self.trained.items()}
         return Outcome(state, self.progress, adapter)
 
     def _step(self) -> dict[str, float]:
@@ -129,7 +149,7 @@ class _Training:
             self.progress.step, settings.steps, settings.learning_rate, settings.warmup_share
         )
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["ratio"]
         batches = [
             [self.job.rows[index] for index in next(self.batches)]
             for _ in range(settings.accumulation)
@@ -175,6 +195,9 @@ class _Training:
         watching = (progress.seconds - progress.stepping) / (1 + progress.step // every)
         return left * progress.stepping / progress.step + watching * (1 + left // every)
 
+    def _go_on(self) -> None:
+        self.began = time.monotonic() - self.progress.seconds
+
     def _clock(self) -> None:
         self.progress.seconds = time.monotonic() - self.began
 
@@ -191,7 +214,7 @@ class _Training:
             return  # the base's own loss: the adapter adds nothing yet
         if progress.best_loss is None or loss < progress.best_loss:
             progress.best_loss, progress.best_step, progress.worse = loss, progress.step, 0
-            self.best = {name: p.detach().clone() for name, p in self.job.trained.items()}
+            self.best = {name: p.detach().clone() for name, p in self.trained.items()}
         else:
             progress.worse += 1
 
@@ -206,7 +229,7 @@ class _Training:
         self.watch.save(
             Checkpoint(
                 progress=self.progress,
-                adapter=dict(self.job.trained),
+                adapter=dict(self.trained),
                 best=self.best,
                 moments=self._moments(),
                 random=_random_states(self.job.device),
@@ -216,9 +239,9 @@ class _Training:
     def _restore(self, checkpoint: Checkpoint) -> None:
         device = self.job.device
         with torch.no_grad():
-            for name, parameter in self.job.trained.items():
+            for name, parameter in self.trained.items():
                 parameter.copy_(checkpoint.adapter[name])
-        for name, parameter in self.job.trained.items():
+        for name, parameter in self.trained.items():
             if name in checkpoint.moments["exp_avg"]:
                 self.optimizer.state[parameter] = {
                     "step": torch.tensor(float(checkpoint.progress.step), device=device),
@@ -231,7 +254,7 @@ class _Training:
     def _moments(self) -> dict[str, dict[str, Tensor]]:
         state = self.optimizer.state
         return {
-            moment: {n: state[p][moment] for n, p in self.job.trained.items() if state[p]}
+            moment: {n: state[p][moment] for n, p in self.trained.items() if state[p]}
             for moment in ("exp_avg", "exp_avg_sq")
         }
 

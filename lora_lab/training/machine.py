@@ -43,7 +43,9 @@ def settle(settings: Settings, small: bool) -> Place:
         raise LabError("no_such_device", device=device.upper())
     precision = settings.precision
     if precision == "auto":
+        # Full fine-tuning moves the weights themselves by steps that bfloat16 would round away.
         fast = _fast_in_bfloat16(device) and not (small and device == "cpu")
+        fast = fast and settings.method != "full"
         precision = "bfloat16" if fast else "float32"
     # A small model gains a fifth from a second thread, and loses far more to it as soon as another
     # process (the page, an answer) wants that core: threads that wait for each other wait long.

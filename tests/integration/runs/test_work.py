@@ -12,9 +12,11 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from lora_lab import lab
-from lora_lab.lora import peft_format
+from lora_lab.evaluation.forgetting import base_text_loss
+from lora_lab.lora import attaching, peft_format
+from lora_lab.models import loading, sources
 from lora_lab.runs.worker import run_to_its_end
-from lora_lab.training import loop
+from lora_lab.training import loop, rates
 
 
 def of_kind(run, kind):
@@ -228,3 +230,35 @@ def test_the_config_is_enough_to_do_it_again(queued):
     assert told["machine"] == {"device": "cpu", "precision": "float32", "threads": 1}
     assert {"torch", "transformers", "python"} <= told["versions"].keys()
     assert len(told["data"]["fingerprint"]) == 64
+
+
+def test_full_fine_tuning_is_a_model_that_transformers_loads(queued, tiny):
+    run = queued(steps=20, method="full", learning_rate=0.01)
+    run_to_its_end(run)
+    assert run.status()["state"] == "done", run.status()
+    result = run.result()
+    assert result["heldout_loss"] < result["heldout_loss_before"]
+    assert result["base_hash_before"] != result["base_hash_after"]
+    assert of_kind(run, "start")[0]["trainable"] == of_kind(run, "start")[0]["total"]
+    ids = torch.arange(8)[None]
+    made = AutoModelForCausalLM.from_pretrained(run.adapter)
+    assert loading.base_hash(made) == result["base_hash_after"]
+    assert not torch.equal(made(ids).logits, AutoModelForCausalLM.from_pretrained(tiny)(ids).logits)
+
+
+def test_what_training_on_a_task_forgets_is_measured_at_both_ends(queued, tiny):
+    run = queued(steps=20, learning_rate=0.05, targets="linear")
+    run_to_its_end(run)
+    before, after = of_kind(run, "base_text")
+    model, tokenizer = loading.load(sources.fetch(str(tiny)), torch.float32)
+    assert before["loss"] == run.result()["base_text_loss_before"]
+    assert before["loss"] == pytest.approx(base_text_loss(model, tokenizer), rel=1e-5)
+    attaching.add(model, "learned", peft_format.load(run.adapter))
+    assert after["loss"] == run.result()["base_text_loss"] != before["loss"]
+    assert after["loss"] == pytest.approx(base_text_loss(model, tokenizer), rel=1e-5)
+
+
+def test_a_rate_that_nobody_chose_stands_in_the_config(queued):
+    assert queued().settings.learning_rate == rates.SMALL["lora"]
+    assert queued(method="full").settings.learning_rate == rates.SMALL["full"]
+    assert queued(learning_rate=0.5).settings.learning_rate == 0.5

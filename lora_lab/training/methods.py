@@ -1,0 +1,107 @@
+"""What is trained: an adapter beside the frozen base, or the base itself.
+
+To the loop all methods look alike: parameters by name, and a way to put kept tensors back. To a
+run's folder too: what comes out is a folder that other tools read, an adapter in PEFT's format or,
+of full fine-tuning, a whole model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from lora_lab.config import Settings
+from lora_lab.lora import attaching, peft_format, targets
+from lora_lab.lora.layer import Routing
+
+ADAPTER = "adapter"  # its name while it is attached
+
+
+Save = Callable[[Path, str, dict[str, Any]], None]  # folder, the base's name, facts
+
+
+class Method(Protocol):
+    """Something put on a model to be trained.
+
+    parameters: what the optimiser moves, by the names under which a checkpoint keeps it.
+    routing: the model's adapters, for generation; None where there are none.
+    """
+
+    parameters: dict[str, nn.Parameter]
+    routing: Routing | None
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The optimiser's parameter groups: "params", and "ratio" times the learning rate."""
+
+    def set(self, tensors: dict[str, Tensor]) -> None:
+        """Put tensors that were kept (by the names of parameters) in place."""
+
+    def take_off(self) -> Save:
+        """The base is back, bit for bit (of full fine-tuning there is none to give back); what is
+        returned writes the result down as others read it, and the facts beside it."""
+
+
+def put(model: nn.Module, settings: Settings, tokenizer: Any = None) -> Method:
+    """The settings' method on model, ready to train. tokenizer: saved beside a whole model."""
+    if settings.method == "full":
+        return Full(model, tokenizer)
+    return Adapting(model, settings)
+
+
+class Adapting:
+    """LoRA: the base is frozen, A and B beside its target matrices are trained."""
+
+    def __init__(self, model: nn.Module, settings: Settings):
+        paths = targets.resolve(settings.targets, attaching.matrices(model))
+        self._model = model
+        self.routing: Routing | None = attaching.attach(
+            model, ADAPTER, paths, settings.rank, settings.alpha, settings.dropout, settings.seed
+        )
+        names = attaching.state(model, ADAPTER)
+        trained = attaching.trainable_parameters(model, ADAPTER)
+        self.parameters = dict(zip(names, trained, strict=True))
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [{"params": list(self.parameters.values()), "ratio": 1.0}]
+
+    def set(self, tensors: dict[str, Tensor]) -> None:
+        attaching.set_state(self._model, ADAPTER, tensors)
+
+    def take_off(self) -> Save:
+        adapter = attaching.extract(self._model, ADAPTER)
+        attaching.detach(self._model)
+        return lambda folder, base_name, facts: peft_format.save(folder, adapter, base_name, facts)
+
+
+class Full:
+    """Full fine-tuning: every weight of the base is trained, and the result is a model folder."""
+
+    routing: Routing | None = None
+
+    def __init__(self, model: nn.Module, tokenizer: Any):
+        self._model, self._tokenizer = model, tokenizer
+        for parameter in model.parameters():
+            parameter.requires_grad_(True)
+        self.parameters = dict(model.named_parameters())  # a tied weight once
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [{"params": list(self.parameters.values()), "ratio": 1.0}]
+
+    @torch.no_grad()
+    def set(self, tensors: dict[str, Tensor]) -> None:
+        for name, parameter in self.parameters.items():
+            parameter.copy_(tensors[name])
+
+    def take_off(self) -> Save:
+        return self._save
+
+    def _save(self, folder: Path, base_name: str, facts: dict[str, Any]) -> None:
+        made: Any = self._model
+        made.save_pretrained(folder)
+        if self._tokenizer is not None:
+            self._tokenizer.save_pretrained(folder)
+        peft_format.write_facts(folder, facts)
