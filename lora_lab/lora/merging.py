@@ -1,0 +1,42 @@
+"""An adapter made part of its base (section 4.1 of the paper: no additional inference latency).
+
+    W0 [out, in]  +  (alpha / r) · B [out, r] A [r, in]  =  W [out, in]
+
+W stands where W0 stood, so the model is as large and as quick as its base. The sum rounds:
+W - s B A is not W0 to the last bit, so the lab keeps the original instead of subtracting.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from lora_lab.errors import LabError
+from lora_lab.lora import attaching, mixing
+from lora_lab.lora.adapter import Adapter
+from lora_lab.lora.layer import matrix
+
+
+@torch.no_grad()
+def merge(model: nn.Module, adapter: Adapter) -> None:
+    """Add the adapter to the weights of a float32 model that has no adapter on it.
+
+    Raises LabError and leaves the model as it was: what attaching.add raises, an adapter that is
+    no sum of matrices, a matrix that is tied to another.
+    """
+    mixing.check_sum_of_matrices(adapter)
+    attaching.add(model, "to be merged", adapter)  # whoever fits can be attached
+    attaching.detach(model)
+    for path in adapter.tensors:
+        _check_untied(model, path)
+    for path, (A, B) in adapter.tensors.items():
+        W = matrix(model.get_submodule(path))
+        W.add_((B @ A).to(W), alpha=adapter.scaling(path))
+
+
+def _check_untied(model: nn.Module, path: str) -> None:
+    """Adding to a head that is the embedding as well would change what every token is read as."""
+    weight = model.get_submodule(path).weight
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        if parameter is weight and name != f"{path}.weight":
+            raise LabError("merge_tied", path=path, other=name.removesuffix(".weight"))
