@@ -232,7 +232,7 @@ class _Training:
                 adapter=dict(self.trained),
                 best=self.best,
                 moments=self._moments(),
-                random=_random_states(self.job.device),
+                random=random_states(self.job.device),
             )
         )
 
@@ -249,7 +249,7 @@ class _Training:
                 }
         self.progress = checkpoint.progress
         self.best = {name: tensor.to(device) for name, tensor in checkpoint.best.items()}
-        _set_random_states(checkpoint.random)
+        set_random_states(checkpoint.random)
 
     def _moments(self) -> dict[str, dict[str, Tensor]]:
         state = self.optimizer.state
@@ -276,14 +276,14 @@ def _tensors(batch: list[Encoded], device: torch.device) -> tuple[Tensor, Tensor
     )
 
 
-def _random_states(device: torch.device) -> dict[str, Tensor]:
+def random_states(device: torch.device) -> dict[str, Tensor]:
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
     return states
 
 
-def _set_random_states(states: dict[str, Tensor]) -> None:
+def set_random_states(states: dict[str, Tensor]) -> None:
     torch.set_rng_state(states["cpu"])
     if "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"])
