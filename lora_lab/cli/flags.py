@@ -23,6 +23,7 @@ VERBS = (
     "runs",
     "compare",
     "evaluate",
+    "factorise",
 )
 # The settings each verb takes, by group or by name.
 TAKES = {
@@ -30,6 +31,7 @@ TAKES = {
     "train": tuple(f.metadata["group"] for f in dataclasses.fields(Settings)),
     "compare": ("model", "machine"),
     "evaluate": ("model", "data", "max_length", "machine"),
+    "factorise": ("model",),
 }
 
 
@@ -125,6 +127,14 @@ def _compare(one: argparse.ArgumentParser, described: Describe) -> None:
         one.add_argument(flag, type=type(default), default=default, help=text)
 
 
+def _factorise(one: argparse.ArgumentParser, described: Describe) -> None:
+    help_ = described("factorise_file")
+    one.add_argument("file", nargs="?", type=Path, metavar="FILE", help=help_)
+    one.add_argument("--shape", metavar="9x9", help=described("shape"))
+    one.add_argument("--weight", metavar="PATH", help=described("weight"))
+    one.add_argument("--rank", type=int, required=True, help=described("truncated_rank"))
+
+
 _FLAGS: dict[str, Any] = {
     "serve": _serve,
     "train": _train,
@@ -132,6 +142,7 @@ _FLAGS: dict[str, Any] = {
     "stop": _one_run,
     "compare": _compare,
     "evaluate": _adapters,
+    "factorise": _factorise,
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from lora_lab.words import byte_size, duration, number, say
 
+SHOWN_VALUES = 16  # singular values in a line
 EVERY_SECONDS = 2.0  # how often a line of progress is written at most
 
 
@@ -168,6 +169,19 @@ def _row(values: dict[str, Any], base: str, language: str, decimals: int) -> str
     )
 
 
+def _factorised(answer: dict[str, Any], language: str) -> str:
+    names = ("rows", "columns", "original", "kept", "rank")
+    values = answer["singular_values"]
+    shown = " · ".join(number(value, language) for value in values[:SHOWN_VALUES])
+    return say(
+        "cli.factorised",
+        language,
+        **{name: answer[name] for name in names},
+        error=number(100 * answer["relative_error"], language),
+        values=shown + (" …" if len(values) > SHOWN_VALUES else ""),
+    )
+
+
 _SENTENCES = {
     "models": _models,
     "count": _count,
@@ -177,4 +191,5 @@ _SENTENCES = {
     "runs": _runs,
     "compare": _compared,
     "evaluate": _measured,
+    "factorise": _factorised,
 }

@@ -106,6 +106,19 @@ def evaluate(told: argparse.Namespace, tell: Tell) -> Answer:
     return answer
 
 
+def factorise(told: argparse.Namespace, tell: Tell) -> Answer:
+    given = [source for source in (told.file, told.shape, told.weight) if source is not None]
+    if len(given) != 1:
+        raise LabError("nothing_to_factorise")
+    if told.file or told.shape:
+        matrix = lab.matrix_of_file(told.file) if told.file else lab.matrix_of_shape(told.shape)
+        return lab.factorise(matrix, told.rank)
+    *before, factorised = lab.factorise_weight(told.model, told.weight, told.rank)
+    for event in before:
+        tell(event)
+    return {name: value for name, value in factorised.items() if name != "kind"}
+
+
 VERBS: dict[str, Callable[[argparse.Namespace, Tell], Answer]] = {
     "models": models,
     "count": count,
@@ -115,6 +128,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Tell], Answer]] = {
     "runs": runs,
     "compare": compare,
     "evaluate": evaluate,
+    "factorise": factorise,
 }
 
 

@@ -6,6 +6,13 @@ process, never in its own.
 """
 
 from lora_lab.lab.answers import compare, evaluate
+from lora_lab.lab.factorising import (
+    factorise,
+    factorise_weight,
+    matrix_of_file,
+    matrix_of_shape,
+    truncated,
+)
 from lora_lab.lab.offered import describe, fetch, models, sample_datasets
 from lora_lab.lab.planning import check, count, forecast, preview
 from lora_lab.lab.training import (
@@ -20,7 +27,7 @@ from lora_lab.lab.training import (
 )
 
 # What the warm process may be asked for.
-HEAVY = ("preview", "describe", "fetch", "compare", "evaluate")
+HEAVY = ("preview", "describe", "fetch", "compare", "evaluate", "factorise_weight")
 
 __all__ = [
     "HEAVY",
@@ -31,8 +38,12 @@ __all__ = [
     "describe",
     "evaluate",
     "events",
+    "factorise",
+    "factorise_weight",
     "fetch",
     "forecast",
+    "matrix_of_file",
+    "matrix_of_shape",
     "models",
     "place_in_queue",
     "preview",
@@ -42,4 +53,5 @@ __all__ = [
     "sample_datasets",
     "start",
     "stop",
+    "truncated",
 ]
