@@ -76,6 +76,7 @@ def _matrix(rows: list[list[float]], name: str | None) -> np.ndarray:
         raise LabError("matrix_empty", file=name)
     for row, line in enumerate(rows, 1):
         if len(line) != len(rows[0]):
-            facts = {"found": len(line), "expected": len(rows[0])}
-            raise LabError("matrix_uneven", file=name, row=row, **facts)
+            raise LabError(
+                "matrix_uneven", file=name, row=row, found=len(line), expected=len(rows[0])
+            )
     return np.array(rows)

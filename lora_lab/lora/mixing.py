@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import torch
 
 from lora_lab.errors import LabError
+from lora_lab.lora import spectrum
 from lora_lab.lora.adapter import Adapter
 from lora_lab.lora.peft_config import LARGEST_RANK
 
@@ -73,17 +74,10 @@ def side_by_side(parts: Parts, path: str) -> Pair:
 
 
 def compress(pair: Pair, rank: int) -> tuple[Pair, float, float]:
-    """B A at a smaller rank, with what was lost and what there was (squared Frobenius norms).
-
-    By thin QRs of B and Aᵀ, between which r × r numbers are left to decompose: B A, which is
-    out × in, is never formed.
-    """
-    A, B = (z.double() for z in pair)
-    Q_out, R_out = torch.linalg.qr(B)
-    Q_in, R_in = torch.linalg.qr(A.t())
-    U, S, Vh = torch.linalg.svd(R_out @ R_in.t())
+    """B A at a smaller rank, with what was lost and what there was (squared Frobenius norms)."""
+    U, S, Vh = spectrum.svd(*pair)
     kept = min(rank, len(S))
-    thin = _balanced(Q_out @ U[:, :kept], S[:kept], Vh[:kept] @ Q_in.t())
+    thin = _balanced(U[:, :kept], S[:kept], Vh[:kept])
     return thin, S[kept:].square().sum().item(), S.square().sum().item()
 
 
