@@ -66,23 +66,31 @@ class Attention(Function):
 
     With p = softmax(q kᵀ / √d) and o = p v:  dv = pᵀ do    dp = do vᵀ
     ds = p · (dp − Σ dp · p)    dq = ds k    dk = dsᵀ q
+
+    A prefix of P keys and values [P, 2, K, d], or None, stands before the text's in every row, and
+    is seen from everywhere; its gradient is the rows' together.
     """
 
     @staticmethod
-    def forward(ctx, q_BTHd, k_BTKd, v_BTKd, cos_Td, sin_Td, mask_TT, scale):
-        """o [B, T, H, d]. mask_TT: 0 where the query (row) may look at the key, else −inf. The
-        tables may be longer than T."""
+    def forward(ctx, q_BTHd, k_BTKd, v_BTKd, cos_Td, sin_Td, mask_TS, scale, prefix_P2Kd):
+        """o [B, T, H, d]. mask_TS: 0 where the query (row) may look at the key, else −inf; the
+        prefix's P columns come first, so S = P + T. The tables may be longer than T."""
         B, T, H, d = q_BTHd.shape
         K = k_BTKd.shape[2]
         cos_Td, sin_Td = cos_Td[:T], sin_Td[:T]
         q = _heads_first(_rotated(q_BTHd, cos_Td * scale, sin_Td * scale)).view(B, K, -1, d)
         k = _heads_first(_rotated(k_BTKd, cos_Td, sin_Td))
         v = _heads_first(v_BTKd)
+        P = 0
+        if prefix_P2Kd is not None:
+            P = len(prefix_P2Kd)
+            before = prefix_P2Kd.permute(1, 2, 0, 3)[:, None].expand(2, B, K, P, d)
+            k, v = (torch.cat([a, b], 2) for a, b in zip(before, (k, v), strict=True))
         s = q @ k.transpose(-1, -2)
-        s.view(B, H, T, T).add_(mask_TT[:T, :T])
+        s.view(B, H, T, P + T).add_(mask_TS[:T, : P + T])
         p = torch.softmax(s, -1, dtype=_wide(s)).to(q.dtype)
         ctx.save_for_backward(q, k, v, p, cos_Td, sin_Td)
-        ctx.scale = scale
+        ctx.scale, ctx.P = scale, P
         return (p @ v).view(B, H, T, d).transpose(1, 2).contiguous()
 
     @staticmethod
@@ -90,20 +98,26 @@ class Attention(Function):
         q, k, v, p, cos_Td, sin_Td = ctx.saved_tensors
         B, T, H, d = g_BTHd.shape
         g = _heads_first(g_BTHd).view(q.shape)
-        dq = dk = dv = None
-        if ctx.needs_input_grad[2]:
-            dv = (p.transpose(-1, -2) @ g).transpose(1, 2)
-        if ctx.needs_input_grad[0] or ctx.needs_input_grad[1]:
+        dq = dk = dv = before = None
+        wants_q, wants_k, wants_v = ctx.needs_input_grad[:3]
+        wants_before = ctx.needs_input_grad[7]
+        if wants_v or wants_before:
+            dv_BSKd = (p.transpose(-1, -2) @ g).transpose(1, 2)
+            dv = dv_BSKd[:, ctx.P :]
+        if wants_q or wants_k or wants_before:
             dp = g @ v.transpose(-1, -2)
             ds = torch.ops.aten._softmax_backward_data(dp, p, -1, p.dtype)
             back_Td = -sin_Td
-            if ctx.needs_input_grad[0]:
+            if wants_q:
                 dq = (ds @ k).view(B, H, T, d).transpose(1, 2).contiguous()
                 dq = _rotated(dq, cos_Td * ctx.scale, back_Td * ctx.scale)
-            if ctx.needs_input_grad[1]:
-                dk = (ds.transpose(-1, -2) @ q).transpose(1, 2).contiguous()
-                dk = _rotated(dk, cos_Td, back_Td)
-        return dq, dk, dv, None, None, None, None
+            if wants_k or wants_before:
+                dk_BSKd = (ds.transpose(-1, -2) @ q).transpose(1, 2)
+                dk = _rotated(dk_BSKd[:, ctx.P :].contiguous(), cos_Td, back_Td)
+            if wants_before:
+                both = (each_BSKd[:, : ctx.P].sum(0) for each_BSKd in (dk_BSKd, dv_BSKd))
+                before = torch.stack(list(both), 1)
+        return dq, dk, dv, None, None, None, None, before
 
 
 def _rotated(x_BTHd, cos_Td, sin_Td):

@@ -4,7 +4,8 @@ A causal model never looks to the right, so at the real positions of a right-pad
 depends on the padding, and the mask that would hide it is never made. With eager attention this is
 exact, bit for bit; what comes out at padded positions means nothing and is never read.
 
-The Llama family goes through llama.py; every other model through transformers' own forward.
+The Llama family goes through llama.py; every other model through transformers' own forward. A
+prefix that stands on the model (lora/prefix.py, at its attribute `prefixes`) is seen by every row.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from lora_lab.models import llama
+from lora_lab.models import llama, prefixed
 from lora_lab.models.functions import HeadLoss
 from lora_lab.models.packing import Packing
 
@@ -45,7 +46,8 @@ def supervised_loss(
         return torch.zeros((), device=ids_BT.device, requires_grad=True), 0
     head: Any = model.get_output_embeddings()
     if not _head_is_plain(model):
-        logits_NV = model(input_ids=ids_BT, use_cache=False).logits[:, :-1][counted_BT]
+        out = model(input_ids=ids_BT, use_cache=False, **prefixed.past(model, len(ids_BT)))
+        logits_NV = out.logits[:, :-1][counted_BT]
         return cross_entropy(logits_NV.float(), targets_N, reduction="sum"), len(targets_N)
     x_ND = _hidden_at(model, ids_BT[:, :-1], counted_BT)
     if isinstance(head, nn.Linear) and head.bias is None and not head.weight.requires_grad:
@@ -62,10 +64,12 @@ def _by_length(ids_BT: torch.Tensor, supervised_BT: torch.Tensor) -> tuple[torch
 
 def _hidden_at(model: nn.Module, ids_BT: torch.Tensor, wanted_BT: torch.Tensor) -> torch.Tensor:
     """[n, D], the wanted positions in order."""
-    if llama.speaks(model, ids_BT.shape[1]):
-        return llama.hidden_states(model, ids_BT, Packing.of(wanted_BT))
+    prefix = prefixed.whole(model)
+    if llama.speaks(model, ids_BT.shape[1] + (0 if prefix is None else len(prefix))):
+        return llama.hidden_states(model, ids_BT, Packing.of(wanted_BT), prefix)
     body: Any = model.base_model
-    return body(input_ids=ids_BT, use_cache=False).last_hidden_state[wanted_BT]
+    out = body(input_ids=ids_BT, use_cache=False, **prefixed.past(model, len(ids_BT)))
+    return out.last_hidden_state[wanted_BT]
 
 
 def _head_is_plain(model: Any) -> bool:

@@ -22,7 +22,8 @@ FAMILY = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3Fo
 
 
 def speaks(model: nn.Module, T: int) -> bool:
-    """Whether this forward computes exactly what the model's own does on rows of T tokens."""
+    """Whether this forward computes exactly what the model's own does on rows of T tokens, those of
+    a prefix counted."""
     config: Any = model.config
     window = getattr(config, "sliding_window", None)
     return (
@@ -34,16 +35,23 @@ def speaks(model: nn.Module, T: int) -> bool:
     )
 
 
-def hidden_states(model: nn.Module, ids_BT: torch.Tensor, packing: Packing) -> torch.Tensor:
-    """The hidden states after the last norm at the wanted positions, [n, D]."""
+def hidden_states(
+    model: nn.Module, ids_BT: torch.Tensor, packing: Packing, prefix: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The hidden states after the last norm at the wanted positions, [n, D].
+
+    prefix: keys and values that stand before every row, [P, layers, 2, K, d].
+    """
     body: Any = model.base_model
-    T = packing.longest
+    P, T = 0 if prefix is None else len(prefix), packing.longest
     x_ND = body.embed_tokens(ids_BT[packing.kept])
-    cos_1Td, sin_1Td = body.rotary_emb(x_ND, torch.arange(T, device=x_ND.device)[None])
-    mask_TT = x_ND.new_full((T, T), -torch.inf).triu_(1)
+    cos_1Td, sin_1Td = body.rotary_emb(x_ND, torch.arange(P, P + T, device=x_ND.device)[None])
+    mask_TS = x_ND.new_full((T, P + T), -torch.inf).triu_(P + 1)
+    befores = [None] * len(body.layers) if prefix is None else prefix.to(x_ND.dtype).unbind(1)
     last = len(body.layers) - 1
     for index, layer in enumerate(body.layers):
-        h_ND = _attended(layer, x_ND, packing, (cos_1Td[0], sin_1Td[0], mask_TT))
+        tables = (cos_1Td[0], sin_1Td[0], mask_TS)
+        h_ND = _attended(layer, x_ND, packing, tables, befores[index])
         if index == last:
             x_ND, h_ND = packing.wanted(x_ND), packing.wanted(h_ND)
         x_ND = layer.self_attn.o_proj(h_ND).add_(x_ND)
@@ -53,7 +61,9 @@ def hidden_states(model: nn.Module, ids_BT: torch.Tensor, packing: Packing) -> t
     return _norm(body.norm, x_ND)
 
 
-def _attended(layer: Any, x_ND: torch.Tensor, packing: Packing, tables: tuple) -> torch.Tensor:
+def _attended(
+    layer: Any, x_ND: torch.Tensor, packing: Packing, tables: tuple, before: torch.Tensor | None
+) -> torch.Tensor:
     attention = layer.self_attn
     h_ND = _norm(layer.input_layernorm, x_ND)
     q, k, v = (
@@ -63,7 +73,7 @@ def _attended(layer: Any, x_ND: torch.Tensor, packing: Packing, tables: tuple) -
     if hasattr(attention, "q_norm"):  # Qwen3 norms each head
         q, k = _norm(attention.q_norm, q), _norm(attention.k_norm, k)
     groups = zip(*map(packing.split, (q, k, v)), strict=True)
-    parts = [Attention.apply(*qkv, *tables, attention.scaling) for qkv in groups]
+    parts = [Attention.apply(*qkv, *tables, attention.scaling, before) for qkv in groups]
     return packing.joined(parts).flatten(1)
 
 

@@ -206,17 +206,31 @@ def test_attention_by_finite_differences():
     mask = torch.full((3, 3), -torch.inf, dtype=torch.float64).triu_(1)
 
     def attention(q, k, v):
-        return Attention.apply(q, k, v, angles.cos(), angles.sin(), mask, 0.7)
+        return Attention.apply(q, k, v, angles.cos(), angles.sin(), mask, 0.7, None)
 
     heads = double(2, 3, 4, 4), double(2, 3, 2, 4, seed=1), double(2, 3, 2, 4, seed=2)
     assert torch.autograd.gradcheck(attention, heads)
+
+
+def test_attention_to_a_prefix_by_finite_differences():
+    angles = double(3, 2, seed=3).detach().repeat(1, 2)
+    mask = torch.full((3, 5), -torch.inf, dtype=torch.float64).triu_(3)
+
+    def attention(q, k, v, prefix):
+        return Attention.apply(q, k, v, angles.cos(), angles.sin(), mask, 0.7, prefix)
+
+    heads = double(2, 3, 4, 4), double(2, 3, 2, 4, seed=1), double(2, 3, 2, 4, seed=2)
+    prefix = double(2, 2, 2, 4, seed=4)
+    assert torch.autograd.gradcheck(attention, (*heads, prefix))
+    still = [head.detach() for head in heads]
+    assert torch.autograd.gradcheck(lambda prefix: attention(*still, prefix), prefix)
 
 
 def test_attention_is_torch_s_own_without_rotation():
     q, k, v = double(2, 5, 4, 8), double(2, 5, 2, 8, seed=1), double(2, 5, 2, 8, seed=2)
     mask = torch.full((5, 5), -torch.inf, dtype=torch.float64).triu_(1)
     still, turned = torch.ones(5, 8, dtype=torch.float64), torch.zeros(5, 8, dtype=torch.float64)
-    ours = Attention.apply(q, k, v, still, turned, mask, 8**-0.5)
+    ours = Attention.apply(q, k, v, still, turned, mask, 8**-0.5, None)
     theirs = scaled_dot_product_attention(
         *(z.transpose(1, 2) for z in (q, k, v)), is_causal=True, enable_gqa=True
     )
