@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from lora_lab.evaluation.choosing import Chooser
 from lora_lab.evaluation.forward import Forward
@@ -14,21 +14,45 @@ WARM_UP = 2  # steps not counted: the prompt's own, and the first that meets a f
 STEPS = 12
 
 
+class Way(NamedTuple):
+    """Something that answers: a model, its adapters (or None), and the column it answers as."""
+
+    model: Any
+    routing: Any
+    column: Column
+
+
 def ms_per_token(
     model: Any, routing: Any, ids: list[int], columns: list[Column], steps: int = STEPS
 ) -> list[float]:
     """Milliseconds a token, a column: the median of steps answers' tokens, one row at a time.
 
-    ids: the prompt. The columns take turns token by token, so that whatever else slows the machine
-    slows them alike.
+    ids: the prompt.
     """
-    forwards = [Forward(model, [ids], WARM_UP + steps) for _ in columns]
-    taken: list[list[float]] = [[] for _ in columns]
+    ways = [Way(model, routing, column) for column in columns]
+    return [median(times) for times in taken(ways, ids, steps)]
+
+
+def taken(ways: list[Way], ids: list[int], steps: int) -> list[list[float]]:
+    """Milliseconds of each of steps tokens, for each way.
+
+    The ways take turns token by token, so that whatever else slows the machine slows them alike.
+    """
+    forwards = [Forward(way.model, [ids], WARM_UP + steps) for way in ways]
+    all_taken: list[list[float]] = [[] for _ in ways]
     greedy = Chooser(0, 1, 0)
     for _ in range(WARM_UP + steps):
-        for column, forward, times in zip(columns, forwards, taken, strict=True):
-            with answering(model, routing, [column]):
+        for way, forward, times in zip(ways, forwards, all_taken, strict=True):
+            with answering(way.model, way.routing, [way.column]):
                 began = perf_counter()
                 forward.step(greedy)
                 times.append(1000 * (perf_counter() - began))
-    return [median(times[WARM_UP:]) for times in taken]
+    return [times[WARM_UP:] for times in all_taken]
+
+
+def interval(times: list[float]) -> tuple[float, float]:
+    """Between which two of the times the median lies with 95 % confidence, whatever their spread
+    (the sign test's interval: the ranks n / 2 ± 0.98 √n)."""
+    ordered, half = sorted(times), 0.98 * len(times) ** 0.5
+    low, high = round(len(times) / 2 - half), round(len(times) / 2 + half)
+    return ordered[max(low - 1, 0)], ordered[min(high, len(times) - 1)]

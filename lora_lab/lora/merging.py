@@ -34,6 +34,13 @@ def merge(model: nn.Module, adapter: Adapter) -> None:
         W.add_((B @ A).to(W), alpha=adapter.scaling(path))
 
 
+def round_weights(model: nn.Module, dtype: torch.dtype) -> None:
+    """The parameters in dtype, as a file of that dtype is loaded: what a model computes for itself,
+    such as rotary frequencies, keeps its precision."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+
+
 def _check_untied(model: nn.Module, path: str) -> None:
     """Adding to a head that is the embedding as well would change what every token is read as."""
     weight = model.get_submodule(path).weight
