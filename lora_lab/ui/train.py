@@ -102,7 +102,8 @@ def _left(language: str, models: list[Any], samples: list[Any]) -> dict[str, Any
         widgets |= {name: form.widget(name, language) for name in form.ADAPTER}
     with gr.Accordion(say("train.more", language), open=False):
         widgets |= _more(language)
-    parts["train"] = gr.Button(say("train.train", language), variant="primary", size="lg")
+    text = say("train.train", language)
+    parts["train"] = gr.Button(text, variant="primary", size="lg", interactive=False)
     parts["problem"] = gr.HTML()
     parts["opened"] = gr.Textbox(visible="hidden")
     return {"form": form.Form(widgets), **parts}

@@ -24,7 +24,9 @@ def wire(tab: TrainTab, does: Training, demo: gr.Blocks) -> None:
     """Connect the tab's components to its handlers."""
     runs = Watching(tab, does)
     outputs = [*tab.form.all, tab.run, tab.uploaded, tab.opened, tab.trouble]
-    demo.load(runs.open, tab.uploaded, outputs, js="() => window.loraLab.kept()", **QUIET)
+    opened = demo.load(runs.open, tab.uploaded, outputs, js="() => window.loraLab.kept()", **QUIET)
+    # Only now does the form say what the address asks for.
+    opened.then(lambda: gr.update(interactive=True), None, tab.train, **QUIET)
     _numbers(tab, does)
     _data(tab, does)
     _run(tab, runs)
