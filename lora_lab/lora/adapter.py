@@ -17,6 +17,12 @@ class Adapter:
     tensors: full module path -> (A [r, in], B [out, r]), both float32.
     rank_stabilised: scale by alpha / √r instead of alpha / r (rsLoRA, arXiv:2312.03732).
     fan_in_fan_out: the base stores its weights [in, out], as GPT-2's Conv1D does.
+    magnitudes: DoRA's m [out] of each matrix, float32; empty for plain LoRA (dora.py).
+    embeddings: the paths among them at which the base has an embedding (in is the vocabulary).
+    brought: the embeddings that the adapter's file carried along from its base; looked at when it
+    is put on one, and written nowhere.
+    prefix: what stands before the text in every layer, [tokens, layers, 2, key heads, head's
+    width], float32 (prefix.py); with no tensors beside it, rank is 0.
     """
 
     rank: int
@@ -26,6 +32,10 @@ class Adapter:
     dropout: float = 0.0
     rank_stabilised: bool = False
     fan_in_fan_out: bool = False
+    magnitudes: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    embeddings: frozenset[str] = frozenset()
+    brought: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    prefix: torch.Tensor | None = None
 
     @property
     def targets(self) -> list[str]:

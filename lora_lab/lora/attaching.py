@@ -19,8 +19,19 @@ import torch
 from torch import nn
 
 from lora_lab.errors import LabError
+from lora_lab.lora import inits, prefix
 from lora_lab.lora.adapter import Adapter
-from lora_lab.lora.layer import LoRALayer, LowRank, Routing, gaussian, is_matrix, matrix
+from lora_lab.lora.base import (
+    check_fits,
+    check_untied,
+    is_conv1d,
+    is_embedding,
+    is_matrix,
+    matrix,
+)
+from lora_lab.lora.layer import LoRALayer
+from lora_lab.lora.low_rank import LowRank
+from lora_lab.lora.routing import Routing
 
 
 def attach(
@@ -31,18 +42,39 @@ def attach(
     alpha: float,
     dropout: float = 0.0,
     seed: int = 0,
+    *,
+    rank_stabilised: bool = False,
+    init: str = "gaussian",
+    with_magnitudes: bool = False,
 ) -> Routing:
     """A new adapter on the matrices at paths, ready to train; every row goes through it.
 
-    The base is frozen. A is drawn from seed alone, path by path in the order given; B is zero.
-    Raises LabError("target_not_a_matrix").
+    The base is frozen. Random numbers are drawn from seed alone, path by path in the order given.
+    init: see inits.py; with_magnitudes: DoRA. Raises LabError("target_not_a_matrix",
+    "embeddings_tied", "pissa_rank").
     """
-    generator = torch.Generator().manual_seed(seed)
+    draws = torch.Generator().manual_seed(seed)
+    scaling = alpha / (rank**0.5 if rank_stabilised else rank)
     tensors = {}
     for path in paths:
-        outputs, inputs = matrix(_base(model, path)).shape
-        tensors[path] = gaussian(rank, inputs, generator), torch.zeros(outputs, rank)
-    return add(model, name, Adapter(rank, alpha, tensors, dropout=dropout))
+        base = _base(model, path)
+        check_untied(model, path, base)
+        tensors[path] = inits.start(init, matrix(base), rank, scaling, draws, is_embedding(base))
+    new = Adapter(
+        rank,
+        alpha,
+        tensors,
+        dropout=dropout,
+        rank_stabilised=rank_stabilised,
+        embeddings=frozenset(path for path in tensors if is_embedding(_base(model, path))),
+    )
+    routing = add(model, name, new)
+    for path, pair in _pairs(model, name):
+        if init == "pissa":
+            pair.take_away_start()
+        if with_magnitudes:
+            pair.start_magnitude(matrix(_base(model, path)))
+    return routing
 
 
 def add(model: nn.Module, name: str, adapter: Adapter) -> Routing:
@@ -50,15 +82,10 @@ def add(model: nn.Module, name: str, adapter: Adapter) -> Routing:
 
     Raises LabError("target_not_a_matrix", "adapter_does_not_fit") and leaves the model as it was.
     """
-    for path, (A, B) in adapter.tensors.items():
-        outputs, inputs = matrix(_base(model, path)).shape
-        if (B.shape[0], A.shape[1]) != (outputs, inputs):
-            raise LabError(
-                "adapter_does_not_fit",
-                path=path,
-                found=f"{A.shape[1]} → {B.shape[0]}",
-                expected=f"{inputs} → {outputs}",
-            )
+    for path in adapter.tensors:
+        check_fits(_base(model, path), path, adapter)
+    if adapter.prefix is not None:
+        prefix.check(model, adapter.prefix)
     routing = _routing(model)
     _freeze(model, routing)
     remove(model, name)
@@ -66,27 +93,34 @@ def add(model: nn.Module, name: str, adapter: Adapter) -> Routing:
         layer = _wrapped(model, path, routing)
         device = matrix(layer.base).device
         A_own, B_own = (z.detach().to(device, torch.float32, copy=True) for z in (A, B))
-        pair = LowRank(A_own, B_own, adapter.scaling(path), adapter.dropout)
+        m = adapter.magnitudes.get(path)
+        m_own = None if m is None else m.detach().to(device, torch.float32, copy=True)
+        pair = LowRank(A_own, B_own, adapter.scaling(path), adapter.dropout, m_own)
         layer.put(name, pair.train(layer.training))
-    routing.known[name] = replace(adapter, tensors={})
+    if adapter.prefix is not None:
+        prefix.put(model, name, adapter.prefix, routing)
+    routing.known[name] = replace(adapter, tensors={}, magnitudes={}, brought={}, prefix=None)
     routing.all(name)
     return routing
 
 
 def remove(model: nn.Module, name: str) -> None:
     """Forget one adapter; the layers stay for the others, and every row is back at the base."""
+    routing = _routing(model)
     for _, layer in layers(model):
         layer.drop(name)
-        layer.routing.known.pop(name, None)
-        layer.routing.off()
+    prefix.drop(model, name)
+    routing.known.pop(name, None)
+    routing.off()
 
 
 def detach(model: nn.Module) -> None:
     """The base back, the same modules and the same bits; every adapter is gone."""
+    for parameter in _routing(model).thawed:
+        parameter.requires_grad_(True)
     for path, layer in list(layers(model)):
-        for parameter in layer.routing.thawed:
-            parameter.requires_grad_(True)
         _replace(model, path, layer.base)
+    prefix.clear(model)
 
 
 def matrices(model: nn.Module) -> dict[str, tuple[int, int]]:
@@ -106,17 +140,23 @@ def layers(model: nn.Module) -> Iterator[tuple[str, LoRALayer]]:
 
 
 def trainable_parameters(model: nn.Module, name: str) -> list[nn.Parameter]:
-    """The adapter's A, B, A, B, …: what the optimiser is given."""
-    return [parameter for _, pair in _pairs(model, name) for parameter in (pair.A, pair.B)]
+    """The adapter's A, B, A, B, … (with DoRA A, B, magnitude, …), then its prefix: what the
+    optimiser is given."""
+    thin = [parameter for _, pair in _pairs(model, name) for parameter in pair.parameters()]
+    before = prefix.get(model, name)
+    return thin if before is None else [*thin, before]
 
 
 def state(model: nn.Module, name: str) -> dict[str, torch.Tensor]:
-    """The adapter's tensors, "<path>.A" and "<path>.B", as a checkpoint keeps them."""
-    return {
-        f"{path}.{side}": getattr(pair, side).detach()
+    """The adapter's tensors, "<path>.A", "<path>.B" and "<path>.magnitude", then "prefix", as a
+    checkpoint keeps them."""
+    thin = {
+        f"{path}.{part}": parameter.detach()
         for path, pair in _pairs(model, name)
-        for side in "AB"
+        for part, parameter in pair.named_parameters()
     }
+    before = prefix.get(model, name)
+    return thin if before is None else thin | {"prefix": before.detach()}
 
 
 def set_state(model: nn.Module, name: str, kept: dict[str, torch.Tensor]) -> None:
@@ -126,13 +166,31 @@ def set_state(model: nn.Module, name: str, kept: dict[str, torch.Tensor]) -> Non
 
 
 def extract(model: nn.Module, name: str) -> Adapter:
-    """A copy of the adapter as it is now, to be saved."""
-    tensors = {
-        path: (pair.A.detach().cpu().clone(), pair.B.detach().cpu().clone())
-        for path, pair in _pairs(model, name)
-    }
-    turned = any(not isinstance(model.get_submodule(f"{path}.base"), nn.Linear) for path in tensors)
-    return replace(_routing(model).known[name], tensors=tensors, fan_in_fan_out=turned)
+    """A copy of the adapter as it is now, to be saved; of PiSSA the plain LoRA, of twice the rank,
+    that it is to the untouched base (inits.py)."""
+    pairs = dict(_pairs(model, name))
+    bases = {path: _base(model, path) for path in pairs}
+    before = prefix.get(model, name)
+    known = _routing(model).known[name]
+    doubled = any(pair.A0 is not None for pair in pairs.values())
+    return replace(
+        known,
+        rank=known.rank * (2 if doubled else 1),
+        alpha=known.alpha * (1 if not doubled else 2**0.5 if known.rank_stabilised else 2),
+        tensors={path: tuple(map(_copy, pair.factors())) for path, pair in pairs.items()},
+        magnitudes={
+            path: _copy(pair.magnitude)
+            for path, pair in pairs.items()
+            if pair.magnitude is not None
+        },
+        embeddings=frozenset(path for path, base in bases.items() if is_embedding(base)),
+        fan_in_fan_out=any(map(is_conv1d, bases.values())),
+        prefix=None if before is None else _copy(before),
+    )
+
+
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().cpu().clone()
 
 
 def base_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -156,7 +214,8 @@ def _pairs(model: nn.Module, name: str) -> Iterator[tuple[str, LowRank]]:
 
 
 def _routing(model: nn.Module) -> Routing:
-    return next((layer.routing for _, layer in layers(model)), None) or Routing()
+    on_layers = next((layer.routing for _, layer in layers(model)), None)
+    return on_layers or prefix.routing(model) or Routing()
 
 
 def _freeze(model: nn.Module, routing: Routing) -> None:

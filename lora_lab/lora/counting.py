@@ -38,6 +38,12 @@ def adapter_bytes(sizes: Sizes, targets: str, rank: int) -> int:
     return 8 + (written + 7) // 8 * 8 + end
 
 
-def tensor_name(path: str, side: str) -> str:
-    """What PEFT calls the A or the B of the matrix at path."""
-    return f"base_model.model.{path}.lora_{side}.weight"
+def tensor_name(path: str, side: str, lookup: bool = False) -> str:
+    """What PEFT calls the A or the B of the matrix at path; lookup: of the embedding there."""
+    own = f"lora_embedding_{side}" if lookup else f"lora_{side}.weight"
+    return f"base_model.model.{path}.{own}"
+
+
+def magnitude_name(path: str) -> str:
+    """What PEFT calls DoRA's m of the matrix at path."""
+    return f"base_model.model.{path}.lora_magnitude_vector"

@@ -17,7 +17,6 @@ MOST_PATTERNS = 1000
 
 # What changes the sum W0 x + s · B A x, or W0 itself, into something this lab does not compute.
 BEYOND = (
-    "use_dora",
     "modules_to_save",
     "lora_bias",
     "trainable_token_indices",
@@ -41,6 +40,7 @@ class Config:
     alpha: float
     dropout: float
     rank_stabilised: bool
+    with_magnitudes: bool
     fan_in_fan_out: bool
     ranks: list[tuple[Any, int]]  # (whether a path matches, rank), first match wins
     alphas: list[tuple[Any, float]]
@@ -54,6 +54,7 @@ class Config:
             alpha=_number(told.get("lora_alpha"), "lora_alpha", file),
             dropout=min(max(_number(told.get("lora_dropout") or 0, "lora_dropout", file), 0), 0.99),
             rank_stabilised=told.get("use_rslora") is True,
+            with_magnitudes=told.get("use_dora") is True,
             fan_in_fan_out=told.get("fan_in_fan_out") is True,
             ranks=_patterns(told, "rank_pattern", _rank, file),
             alphas=_patterns(told, "alpha_pattern", _number, file),

@@ -1,9 +1,19 @@
-"""adapter_model.safetensors, read with suspicion: names and shapes first, numbers last."""
+"""adapter_model.safetensors, read with suspicion: names and shapes first, numbers last.
+
+base_model.model.<path>.lora_A.weight           [r, in]     beside a matrix, with
+base_model.model.<path>.lora_B.weight           [out, r]
+base_model.model.<path>.lora_embedding_A        [r, tokens] beside an embedding, with
+base_model.model.<path>.lora_embedding_B        [width, r]
+base_model.model.<path>.lora_magnitude_vector   [out]       DoRA's m, beside either
+base_model.model.<path>.base_layer.weight       [tokens, width]   the base's own embedding, which
+                                                peft writes along; it must be the base's indeed
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -14,70 +24,104 @@ from lora_lab.lora.counting import tensor_name
 
 MOST_TENSORS = 20_000
 LONGEST_PATH = 200  # letters
-_NAME = re.compile(r"base_model\.model\.([\w.]+)\.lora_([AB])\.weight")
-Pairs = dict[str, tuple[torch.Tensor, torch.Tensor]]
+KINDS = ("F32", "F16", "BF16")
+_NAME = re.compile(
+    r"base_model\.model\.([\w.]+)\."
+    r"(?:lora_([AB])\.weight|lora_embedding_([AB])|(lora_magnitude_vector)|(base_layer)\.weight)"
+)
 
 
-def read_tensors(file: Path, rank_of: Callable[[str], int]) -> Pairs:
-    """Full module path -> (A [r, in], B [out, r]), float32.
+@dataclass
+class Tensors:
+    """A file's tensors by full module path, as Adapter has them; float32, but for the embeddings
+    that came along, which stay as they are."""
 
-    rank_of: the rank that the configuration gives the matrix at a path. Raises LabError when the
-    file is broken, a name is not LoRA's, half of a pair is missing, a shape or a number is wrong.
-    """
+    pairs: dict[str, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    magnitudes: dict[str, torch.Tensor] = field(default_factory=dict)
+    embeddings: frozenset[str] = frozenset()
+    brought: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def read_tensors(file: Path, rank_of: Callable[[str], int], with_magnitudes: bool) -> Tensors:
+    """rank_of: the rank that the configuration gives the matrix at a path; with_magnitudes: whether
+    it says DoRA. Raises LabError when the file is broken, a name is not LoRA's, half of a pair or a
+    magnitude is missing, a shape or a number is wrong."""
     try:
         with safe_open(file, framework="pt") as opened:
-            paths = _paths(list(opened.keys()), file)
-            for path in paths:
-                _check_shapes(opened, path, rank_of(path), file)
-            return {path: _pair(opened, path, file) for path in paths}
+            return _File(opened, file).read(rank_of, with_magnitudes)
     except (SafetensorError, OSError, ValueError):
         raise LabError("adapter_file_broken", file=file.name) from None
 
 
-def _paths(names: list[str], file: Path) -> list[str]:
-    sides: dict[str, set[str]] = {}
-    if len(names) > MOST_TENSORS:
-        raise LabError("adapter_too_many", file=file.name, count=len(names), most=MOST_TENSORS)
-    for name in names:
-        found = _NAME.fullmatch(name)
-        if found is None or len(found[1]) > LONGEST_PATH:
-            raise LabError("adapter_strange_tensor", file=file.name, name=name[:LONGEST_PATH])
-        sides.setdefault(found[1], set()).add(found[2])
-    for path, present in sides.items():
-        if len(present) == 1:
-            missing = "B" if "A" in present else "A"
-            raise LabError("adapter_half_pair", file=file.name, path=path, missing=missing)
-    if not sides:
-        raise LabError("adapter_empty", file=file.name)
-    return sorted(sides, key=_natural)
+class _File:
+    """names: by path and part ("A", "B", "magnitude", "base"), what the file calls it."""
 
+    def __init__(self, opened, file: Path):
+        self.opened, self.file = opened, file
+        self.names: dict[str, dict[str, str]] = {}
+        names = list(opened.keys())
+        if len(names) > MOST_TENSORS:
+            raise self.error("adapter_too_many", count=len(names), most=MOST_TENSORS)
+        for name in names:
+            found = _NAME.fullmatch(name)
+            if found is None or len(found[1]) > LONGEST_PATH:
+                raise self.error("adapter_strange_tensor", name=name[:LONGEST_PATH])
+            part = found[2] or found[3] or ("magnitude" if found[4] else "base")
+            self.names.setdefault(found[1], {})[part] = name
 
-def _check_shapes(opened, path: str, rank: int, file: Path) -> None:
-    A, B = (opened.get_slice(name) for name in _names(path))
-    shapes = A.get_shape(), B.get_shape()
-    if [len(shape) for shape in shapes] != [2, 2] or (shapes[0][0], shapes[1][1]) != (rank, rank):
-        raise LabError(
-            "adapter_bad_shape",
-            file=file.name,
-            path=path,
-            rank=rank,
-            A=str(shapes[0]),
-            B=str(shapes[1]),
+    def error(self, key: str, **facts) -> LabError:
+        return LabError(key, file=self.file.name, **facts)
+
+    def read(self, rank_of: Callable[[str], int], with_magnitudes: bool) -> Tensors:
+        if not self.names:
+            raise self.error("adapter_empty")
+        paths = sorted(self.names, key=_natural)
+        lookups = frozenset(p for p in paths if self.names[p].get("A") == tensor_name(p, "A", True))
+        for path in paths:
+            self._check_parts(path, path in lookups, with_magnitudes)
+            self._check_shapes(path, rank_of(path))
+        return Tensors(
+            pairs={path: (self._numbers(path, "A"), self._numbers(path, "B")) for path in paths},
+            magnitudes={p: self._numbers(p, "magnitude") for p in paths if with_magnitudes},
+            embeddings=lookups,
+            brought={
+                p: self.opened.get_tensor(self.names[p]["base"]) for p in self._having("base")
+            },
         )
-    for kind in (A.get_dtype(), B.get_dtype()):
-        if kind not in ("F32", "F16", "BF16"):
-            raise LabError("adapter_bad_dtype", file=file.name, path=path, found=kind)
 
+    def _having(self, part: str) -> Iterable[str]:
+        return (path for path, names in self.names.items() if part in names)
 
-def _pair(opened, path: str, file: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    A, B = (opened.get_tensor(name).float() for name in _names(path))
-    if not (A.isfinite().all() and B.isfinite().all()):
-        raise LabError("adapter_not_finite", file=file.name, path=path)
-    return A, B
+    def _check_parts(self, path: str, lookup: bool, with_magnitudes: bool) -> None:
+        """A pair of one kind, and beside it what may be there and nothing else."""
+        names = self.names[path]
+        wanted = {"A": tensor_name(path, "A", lookup), "B": tensor_name(path, "B", lookup)}
+        for side in "AB":
+            if names.get(side) != wanted[side]:
+                raise self.error("adapter_half_pair", path=path, missing=side)
+        if ("magnitude" in names) != with_magnitudes:
+            raise self.error("adapter_magnitudes", path=path)
+        if "base" in names and not lookup:
+            raise self.error("adapter_strange_tensor", name=names["base"])
 
+    def _check_shapes(self, path: str, rank: int) -> None:
+        slices = {p: self.opened.get_slice(n) for p, n in self.names[path].items()}
+        shapes = {part: tuple(told.get_shape()) for part, told in slices.items()}
+        A, B = shapes["A"], shapes["B"]
+        fits = [len(A), len(B)] == [2, 2] and (A[0], B[1]) == (rank, rank)
+        fits = fits and shapes.get("magnitude", B[:1]) == B[:1]
+        if not fits or shapes.get("base", (A[1], B[0])) != (A[1], B[0]):
+            told = {"A": str(list(A)), "B": str(list(B))}
+            raise self.error("adapter_bad_shape", path=path, rank=rank, **told)
+        for told in slices.values():
+            if told.get_dtype() not in KINDS:
+                raise self.error("adapter_bad_dtype", path=path, found=told.get_dtype())
 
-def _names(path: str) -> list[str]:
-    return [tensor_name(path, side) for side in "AB"]
+    def _numbers(self, path: str, part: str) -> torch.Tensor:
+        tensor = self.opened.get_tensor(self.names[path][part]).float()
+        if not tensor.isfinite().all():
+            raise self.error("adapter_not_finite", path=path)
+        return tensor
 
 
 def _natural(path: str) -> list[tuple[bool, int, str]]:

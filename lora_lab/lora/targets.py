@@ -3,7 +3,10 @@
     attention-qv   the matrices that make queries and values (the paper's choice, section 4.2 and
                    table 5); a model that makes q, k and v in one matrix has that one adapted
     attention      every matrix of the attention blocks
+    mlp            every matrix of the MLPs
     linear         every matrix but the embeddings and the head
+    embeddings     the matrix that makes a vector of each token
+    all            every matrix: linear, embeddings and the head
     q_proj,up_proj names, or ends of paths such as mlp.c_proj
     re:.*[13]\\.mlp\\..*   a pattern that the whole path must match
 
@@ -24,8 +27,10 @@ from lora_lab.errors import LabError
 from lora_lab.lora.patterns import compiled
 
 QUERIES_AND_VALUES = {"q_proj", "v_proj", "query", "value", "q_lin", "v_lin"}
+FAMILIES = ("attention-qv", "attention", "mlp", "linear", "embeddings", "all")
 FUSED = {"c_attn", "query_key_value", "qkv_proj", "Wqkv", "W_pack", "qkv", "in_proj"}
-EMBEDDINGS = {"embed_tokens", "embed_positions", "embed_in", "wte", "wpe", "word_embeddings"}
+EMBEDDINGS = {"embed_tokens", "embed_in", "wte", "word_embeddings"}
+POSITIONS = {"embed_positions", "wpe", "position_embeddings"}  # of places, not of tokens: left out
 HEADS = {"lm_head", "embed_out", "output_projection"}
 
 
@@ -35,7 +40,7 @@ def resolve(targets: str, paths: Iterable[str]) -> list[str]:
     paths: the full path of every matrix of the model. Raises LabError("no_target_matches") naming
     what matches nothing and what there is, LabError("pattern_refused") on an unusable pattern.
     """
-    matrices = [path for path in paths if _name(path) not in EMBEDDINGS]
+    matrices = [path for path in paths if _name(path) not in POSITIONS]
     chosen = list(filter(_chooser(targets, matrices), matrices))
     if not chosen:
         raise _no_match(targets, matrices)
@@ -47,11 +52,22 @@ def _chooser(targets: str, matrices: list[str]):
         return lambda path: _in_attention(path) and _name(path) in QUERIES_AND_VALUES | FUSED
     if targets == "attention":
         return _in_attention
-    if targets == "linear":
-        return lambda path: _name(path) not in HEADS
+    if targets in ("mlp", "linear", "embeddings", "all"):
+        return _family(targets)
     if targets.startswith("re:"):
         return compiled(targets[3:]).fullmatch
     return _named([name.strip() for name in targets.split(",")], matrices)
+
+
+def _family(targets: str):
+    if targets == "all":
+        return lambda path: True
+    if targets == "embeddings":
+        return lambda path: _name(path) in EMBEDDINGS
+    inside = lambda path: _name(path) not in HEADS | EMBEDDINGS  # noqa: E731
+    if targets == "linear":
+        return inside
+    return lambda path: inside(path) and _in_a_layer(path) and not _in_attention(path)
 
 
 def _named(names: list[str], matrices: list[str]):
@@ -70,6 +86,10 @@ def _name(path: str) -> str:
 def _in_attention(path: str) -> bool:
     parent = _name(path.rpartition(".")[0])
     return "attn" in parent or "attention" in parent
+
+
+def _in_a_layer(path: str) -> bool:
+    return any(part.isdigit() for part in path.split("."))
 
 
 def _no_match(target: str, matrices: list[str]) -> LabError:

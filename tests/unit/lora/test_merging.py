@@ -3,6 +3,7 @@ import torch
 
 from lora_lab.lora import attaching, merging
 from lora_lab.lora.adapter import Adapter
+from lora_lab.lora.targets import resolve
 from tests.expecting import lab_error
 from tests.unit.lora.conftest import tiny_llama
 
@@ -22,7 +23,7 @@ def adapter(model, paths):
 
 @torch.no_grad()
 def test_merged_is_unmerged(model, ids):
-    everywhere = adapter(model, attaching.matrices(model).keys() - {"lm_head"})
+    everywhere = adapter(model, resolve("linear", attaching.matrices(model)))
     attaching.add(model, "a", everywhere)
     unmerged = model(ids).logits
     attaching.detach(model)

@@ -97,7 +97,7 @@ def test_patterns_are_read_as_peft_reads_them(folder):
     [
         ({"peft_type": "LOHA"}, "adapter_not_lora"),
         ({"peft_type": None}, "adapter_not_lora"),
-        ({"use_dora": True}, "adapter_beyond"),
+        ({"use_dora": True}, "adapter_magnitudes"),
         ({"bias": "all"}, "adapter_beyond"),
         ({"modules_to_save": ["lm_head"]}, "adapter_beyond"),
         ({"init_lora_weights": "pissa_niter_4"}, "adapter_beyond"),
@@ -147,6 +147,31 @@ A, B = pair()
         ),
         ({f"{PATH}.lora_A.weight": A.int(), f"{PATH}.lora_B.weight": B}, "adapter_bad_dtype"),
         ({"lora_embedding_A": A, "lora_embedding_B": B}, "adapter_strange_tensor"),
+        ({f"{PATH}.lora_embedding_A": A, f"{PATH}.lora_B.weight": B}, "adapter_half_pair"),
+        (
+            {
+                f"{PATH}.lora_A.weight": A,
+                f"{PATH}.lora_B.weight": B,
+                f"{PATH}.lora_magnitude_vector": B[:, 0].contiguous(),
+            },
+            "adapter_magnitudes",
+        ),
+        (
+            {
+                f"{PATH}.lora_A.weight": A,
+                f"{PATH}.lora_B.weight": B,
+                f"{PATH}.base_layer.weight": torch.zeros(6, 5),
+            },
+            "adapter_strange_tensor",
+        ),
+        (
+            {
+                f"{PATH}.lora_embedding_A": A,
+                f"{PATH}.lora_embedding_B": B,
+                f"{PATH}.base_layer.weight": torch.zeros(5, 6),
+            },
+            "adapter_bad_shape",
+        ),
         ({"../../x.lora_A.weight": A, "../../x.lora_B.weight": B}, "adapter_strange_tensor"),
         ({f"{'a.' * 200}q.lora_A.weight": A}, "adapter_strange_tensor"),
     ],

@@ -53,6 +53,14 @@ def ends(targets, paths):
         ("q_proj, up_proj", LLAMA, 4, "model.layers.0.mlp.up_proj"),
         ("mlp.c_proj", GPT2, 1, "transformer.h.0.mlp.c_proj"),
         ("lm_head", LLAMA, 1, "lm_head"),
+        ("mlp", LLAMA, 6, "model.layers.1.mlp.down_proj"),
+        ("mlp", GPT2, 2, "transformer.h.0.mlp.c_fc"),
+        ("mlp", NEOX, 2, "gpt_neox.layers.0.mlp.dense_h_to_4h"),
+        ("embeddings", LLAMA, 1, "model.embed_tokens"),
+        ("embeddings", GPT2, 1, "transformer.wte"),
+        ("all", LLAMA, 16, "lm_head"),
+        ("all", GPT2, 5, "transformer.wte"),
+        ("embed_tokens", LLAMA, 1, "model.embed_tokens"),
         (r"re:.*\.1\.mlp\..*", LLAMA, 3, "model.layers.1.mlp.gate_proj"),
     ],
 )
@@ -63,7 +71,7 @@ def test_words_choose_matrices(targets, paths, count, example):
     assert chosen == [path for path in paths if path in chosen], "in the model's order"
 
 
-@pytest.mark.parametrize("targets", ["", "proj", "q_proj,", "q_proj,nope", "embed_tokens", "re:x"])
+@pytest.mark.parametrize("targets", ["", "proj", "q_proj,", "q_proj,nope", "wpe", "re:x"])
 def test_what_matches_nothing_is_said(targets):
     with pytest.raises(LabError) as caught:
         resolve(targets, LLAMA)
