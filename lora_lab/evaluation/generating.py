@@ -19,6 +19,7 @@ from lora_lab.evaluation.choosing import Chooser
 from lora_lab.evaluation.forward import Forward
 from lora_lab.evaluation.prompting import end_tokens, prompt_ids, room
 from lora_lab.evaluation.unfolding import Unfolding
+from lora_lab.models import prefixed
 
 Column = tuple[str, float] | None
 
@@ -63,13 +64,12 @@ def stream(
     than the model reads.
     """
     asked = [prompt_ids(tokenizer, prompt, system, asks) for prompt in prompts]
-    rooms = [room(model, ids) for ids in asked]
     distinct = list(dict.fromkeys(_plain(column) for column in columns))
     places = [[i for i, c in enumerate(columns) if _plain(c) == d] for d in distinct]
     answers = [
-        _Answer(p, places[d], Unfolding(tokenizer, ids), max_new_tokens, rooms[p])
+        _Answer(p, places[d], Unfolding(tokenizer, ids), max_new_tokens, _room(model, ids, column))
         for p, ids in enumerate(asked)
-        for d in range(len(distinct))
+        for d, column in enumerate(distinct)
     ]
     forward = Forward(model, [ids for ids in asked for _ in distinct], max_new_tokens)
     choose, ends = Chooser(temperature, top_p, seed), end_tokens(model, tokenizer)
@@ -100,6 +100,11 @@ def answering(model: Any, routing: Any, rows: list[Column]) -> Iterator[None]:
         model.train(was_training)
         if routing:
             routing.whole, routing.by_row = before
+
+
+def _room(model: Any, ids: list[int], column: Column) -> int | None:
+    """How many tokens an answer may have: a prefix takes positions too."""
+    return room(model, ids, prefixed.length(model, column))
 
 
 class _Answer:

@@ -45,12 +45,16 @@ def context(model: Any) -> int | None:
     return getattr(model.config.get_text_config(), "max_position_embeddings", None)
 
 
-def room(model: Any, ids: list[int]) -> int | None:
-    """How many tokens fit after ids; None where there is no limit. LabError where none fits."""
+def room(model: Any, ids: list[int], before: int = 0) -> int | None:
+    """How many tokens fit after ids; None where there is no limit. LabError where none fits.
+
+    before: positions that a prefix takes.
+    """
     limit = context(model)
-    if limit is not None and len(ids) >= limit:
-        raise LabError("prompt_too_long", tokens=len(ids), context=limit)
-    return None if limit is None else limit - len(ids)
+    taken = before + len(ids)
+    if limit is not None and taken >= limit:
+        raise LabError("prompt_too_long", tokens=taken, context=limit)
+    return None if limit is None else limit - taken
 
 
 def end_tokens(model: Any, tokenizer: Any) -> set[int]:

@@ -44,6 +44,10 @@ class Prefixes:
         """What every row looks at first, where all rows go the same way."""
         return self.of(self.routing.whole)
 
+    def rows(self, count: int) -> list[torch.Tensor | None]:
+        """What each of a batch's rows looks at first."""
+        return [self.of(choice) for choice in self.routing.by_row or [self.routing.whole] * count]
+
 
 def on(model: nn.Module) -> Prefixes | None:
     """The model's prefixes; None while it has none."""

@@ -22,6 +22,19 @@ def whole(model: nn.Module) -> Prefix:
     return held.whole() if held is not None else None
 
 
+def rows(model: nn.Module, count: int) -> list[Prefix]:
+    """What stands before each of a batch's rows now."""
+    held: Any = getattr(model, "prefixes", None)
+    return held.rows(count) if held is not None else [None] * count
+
+
+def length(model: nn.Module, column: tuple[str, float] | None) -> int:
+    """How many positions the prefix of an adapter at a strength takes."""
+    held: Any = getattr(model, "prefixes", None)
+    prefix = held.of(column) if held is not None else None
+    return 0 if prefix is None else len(prefix)
+
+
 def past(model: Any, rows: int) -> dict[str, Any]:
     """What the model's forward is told beside right-padded ids of so many rows; {} without."""
     prefix = whole(model)

@@ -1,16 +1,17 @@
 """peft's prefix tuning must agree with the lab's own, alone and with LoRA beside it."""
 
 import copy
+from dataclasses import replace
 
 import peft
 import pytest
 import torch
 import transformers
 
-from lora_lab.lora import attaching, prefix
+from lora_lab.lora import attaching, peft_format, prefix
 from lora_lab.lora.adapter import Adapter
 from lora_lab.lora.targets import resolve
-from lora_lab.models import lean
+from lora_lab.models import lean, prefixed
 from tests.integration.test_peft_oracle import RANK, descend, gpt2, llama
 
 TOKENS = 5
@@ -125,3 +126,46 @@ def test_lora_and_prefix_together_learn_as_peft_s_two_nested(base, batches):
 
     wanted = descend(trained, their_losses)
     assert curve(base, "both", batches) == pytest.approx(wanted, abs=1e-5)
+
+
+def ours(model, ids):
+    """Logits of rows that all see the prefix."""
+    return model(input_ids=ids, use_cache=False, **prefixed.past(model, len(ids))).logits
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("base", [llama, gpt2], indirect=True)
+def test_their_prefix_loads_here(base, batches, tmp_path):
+    peers = theirs(base)
+    peers.save_pretrained(tmp_path / "theirs")
+    attaching.add(base, "p", peft_format.load(tmp_path / "theirs"))
+    ids = batches[0][0]
+    assert torch.allclose(ours(base, ids), peers(ids).logits, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("base", [llama, gpt2], indirect=True)
+def test_our_prefix_loads_there(base, batches, tmp_path):
+    made = Adapter(0, 0, {}, prefix=prefix.gaussian(base, TOKENS, seed=9))
+    peft_format.save(tmp_path / "ours", made, str(tmp_path / "base"), {})
+    attaching.add(base, "p", peft_format.load(tmp_path / "ours"))
+    peers = peft.AutoPeftModelForCausalLM.from_pretrained(tmp_path / "ours").eval()
+    ids = batches[0][0]
+    assert torch.allclose(ours(base, ids), peers(ids).logits, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("base", [llama, gpt2], indirect=True)
+def test_our_lora_with_prefix_loads_there_one_upon_the_other(base, batches, tmp_path):
+    paths = resolve("attention", attaching.matrices(base))
+    attaching.attach(base, "a", paths, RANK, 8)
+    for parameter in attaching.trainable_parameters(base, "a"):
+        parameter.normal_(std=0.2, generator=torch.Generator().manual_seed(6))
+    both = replace(attaching.extract(base, "a"), prefix=prefix.gaussian(base, TOKENS, seed=9))
+    folder = tmp_path / "ours"
+    peft_format.save(folder, both, str(tmp_path / "base"), {})
+    attaching.add(base, "a", peft_format.load(folder))
+    inner = peft.AutoPeftModelForCausalLM.from_pretrained(folder)
+    peers = peft.PeftModel.from_pretrained(inner, folder / "prefix").eval()
+    ids = batches[0][0]
+    assert torch.allclose(ours(base, ids), peers(ids).logits, atol=1e-4)

@@ -1,12 +1,16 @@
 """One batched pass against model.generate, one by one, and against what it promises."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from lora_lab.errors import LabError
 from lora_lab.evaluation.generating import stream
+from lora_lab.lora import prefix
 from lora_lab.lora.adapter import Adapter
-from lora_lab.lora.attaching import add, attach, detach, layers
+from lora_lab.lora.attaching import add, attach, detach, extract, layers
+from lora_lab.models import prefixed
 
 PROMPTS = ["Once upon a time", "The cat", "¿Qué?"]
 
@@ -81,6 +85,49 @@ def test_each_column_equals_generate_through_its_adapter_alone(model, tokenizer)
         alone = [generated(model, tokenizer, prompt, max_new_tokens=24) for prompt in PROMPTS]
         assert [w[column] for w in written] == alone
     assert len({*written[0]}) == 4
+
+
+@torch.no_grad()
+def read_anew(model, tokenizer, prompt, tokens):
+    """One answer with the whole text read for each token: no padding, no mask, nothing kept."""
+    ids = tokenizer.encode(prompt)
+    asked = len(ids)
+    while len(ids) < asked + tokens and (len(ids) == asked or ids[-1] != 256):
+        row = torch.tensor([ids])
+        logits = model(input_ids=row, use_cache=False, **prefixed.past(model, 1)).logits
+        ids.append(int(logits[0, -1].argmax()))
+    return tokenizer.decode(ids[asked:], skip_special_tokens=True)
+
+
+def test_each_row_has_its_own_prefix_or_none(model, tokenizer):
+    """Prefixes of two lengths, one with LoRA beside it, LoRA alone and the base in one batch."""
+    routing = two_adapters(model)
+    add(model, "short", Adapter(0, 0, {}, prefix=prefix.gaussian(model, 2, seed=1)))
+    add(model, "long", Adapter(0, 0, {}, prefix=prefix.gaussian(model, 7, seed=2)))
+    together = replace(extract(model, "one"), prefix=prefix.gaussian(model, 4, seed=3))
+    add(model, "both", together)
+    columns = [("long", 1.0), None, ("both", 1.0), ("one", 1.0), ("short", 0.5), ("long", 0.0)]
+    written, _ = texts(stream(model, tokenizer, routing, PROMPTS, columns, 20), 3, 6)
+    for column, choice in enumerate(columns):
+        routing.all(*choice) if choice else routing.off()
+        alone = [read_anew(model, tokenizer, prompt, 20) for prompt in PROMPTS]
+        assert [w[column] for w in written] == alone
+    assert len({*written[0]}) == 5
+
+
+def test_a_prefix_takes_positions_of_the_context(model, tokenizer, monkeypatch):
+    monkeypatch.setattr("lora_lab.evaluation.generating.end_tokens", lambda *_: set())
+    add(model, "p", Adapter(0, 0, {}, prefix=prefix.gaussian(model, 10, seed=1)))
+    columns = [None, ("p", 1.0)]
+    routing = prefix.on(model).routing
+    room = len("Once upon a time")
+    _, last = texts(stream(model, tokenizer, routing, PROMPTS[:1], columns, 96), 1, 2)
+    ends = {column: piece for (_, column), piece in last.items()}
+    assert [ends[column].ended for column in (0, 1)] == ["context", "context"]
+    assert [ends[column].tokens for column in (0, 1)] == [96 - room, 96 - room - 10]
+    with pytest.raises(LabError) as caught:
+        next(stream(model, tokenizer, routing, ["a" * 90], columns, 4))
+    assert caught.value.key == "prompt_too_long"
 
 
 def test_strength_0_is_the_base_to_the_letter_under_sampling(model, tokenizer):
