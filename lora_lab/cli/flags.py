@@ -24,6 +24,7 @@ VERBS = (
     "compare",
     "evaluate",
     "factorise",
+    "spectrum",
 )
 # The settings each verb takes, by group or by name.
 TAKES = {
@@ -135,6 +136,13 @@ def _factorise(one: argparse.ArgumentParser, described: Describe) -> None:
     one.add_argument("--rank", type=int, required=True, help=described("truncated_rank"))
 
 
+def _spectrum(one: argparse.ArgumentParser, described: Describe) -> None:
+    name = "NAME_OR_DIR"
+    one.add_argument("--adapter", required=True, metavar=name, help=described("one_adapter"))
+    one.add_argument("--other", metavar=name, help=described("other"))
+    one.add_argument("--model", help=described("spectrum_model"))
+
+
 _FLAGS: dict[str, Any] = {
     "serve": _serve,
     "train": _train,
@@ -143,6 +151,7 @@ _FLAGS: dict[str, Any] = {
     "compare": _compare,
     "evaluate": _adapters,
     "factorise": _factorise,
+    "spectrum": _spectrum,
 }
 
 

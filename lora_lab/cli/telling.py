@@ -171,15 +171,45 @@ def _row(values: dict[str, Any], base: str, language: str, decimals: int) -> str
 
 def _factorised(answer: dict[str, Any], language: str) -> str:
     names = ("rows", "columns", "original", "kept", "rank")
-    values = answer["singular_values"]
-    shown = " · ".join(number(value, language) for value in values[:SHOWN_VALUES])
     return say(
         "cli.factorised",
         language,
         **{name: answer[name] for name in names},
         error=number(100 * answer["relative_error"], language),
-        values=shown + (" …" if len(values) > SHOWN_VALUES else ""),
+        values=_values(answer["singular_values"], language),
     )
+
+
+def _spectrum(answer: dict[str, Any], language: str) -> str:
+    effective = number(answer["effective_rank"], language)
+    lines = [say("cli.spectrum.mean", language, effective=effective, rank=answer["rank"])]
+    for each in answer["matrices"]:
+        told = {
+            "path": each["path"],
+            "effective": number(each["effective_rank"], language),
+            "size": _share(each["relative_norm"], language),
+            "values": _values(each["singular_values"], language),
+        }
+        lines.append(say("cli.spectrum.matrix", language, **told))
+    if answer["similarity"]:
+        lines.append(_similarity(answer["similarity"], language))
+    return "\n".join(lines)
+
+
+def _similarity(told: dict[str, Any], language: str) -> str:
+    phi, random = told["phi"], told["random"]
+    figures = {"first": phi[0][0], "last": phi[-1][-1], "random": random[-1][-1]}
+    written = {name: number(value, language, 2) for name, value in figures.items()}
+    return say("cli.spectrum.similarity", language, i=len(phi), j=len(phi[0]), **written)
+
+
+def _share(share: float | None, language: str) -> str:
+    return "–" if share is None else f"{number(100 * share, language)} %"
+
+
+def _values(values: list[float], language: str) -> str:
+    shown = " · ".join(number(value, language) for value in values[:SHOWN_VALUES])
+    return shown + (" …" if len(values) > SHOWN_VALUES else "")
 
 
 _SENTENCES = {
@@ -192,4 +222,5 @@ _SENTENCES = {
     "compare": _compared,
     "evaluate": _measured,
     "factorise": _factorised,
+    "spectrum": _spectrum,
 }

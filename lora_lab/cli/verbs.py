@@ -119,6 +119,16 @@ def factorise(told: argparse.Namespace, tell: Tell) -> Answer:
     return {name: value for name, value in factorised.items() if name != "kind"}
 
 
+def spectrum(told: argparse.Namespace, tell: Tell) -> Answer:
+    other = str(_folder(told.other)) if told.other else None
+    events = lab.spectrum(str(_folder(told.adapter)), other, told.model)
+    *before, found = events
+    for event in before:
+        tell(event)
+    found.pop("kind")
+    return {"adapter": told.adapter, "other": told.other, **found}
+
+
 VERBS: dict[str, Callable[[argparse.Namespace, Tell], Answer]] = {
     "models": models,
     "count": count,
@@ -129,6 +139,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Tell], Answer]] = {
     "compare": compare,
     "evaluate": evaluate,
     "factorise": factorise,
+    "spectrum": spectrum,
 }
 
 

@@ -13,8 +13,10 @@ from lora_lab.lab.factorising import (
     matrix_of_shape,
     truncated,
 )
+from lora_lab.lab.inside import compress, cut_base, spectrum
 from lora_lab.lab.offered import describe, fetch, models, sample_datasets
 from lora_lab.lab.planning import check, count, forecast, preview
+from lora_lab.lab.racing import experiment, planned, start_experiment
 from lora_lab.lab.training import (
     delete,
     events,
@@ -27,17 +29,30 @@ from lora_lab.lab.training import (
 )
 
 # What the warm process may be asked for.
-HEAVY = ("preview", "describe", "fetch", "compare", "evaluate", "factorise_weight")
+HEAVY = (
+    "preview",
+    "describe",
+    "fetch",
+    "compare",
+    "evaluate",
+    "factorise_weight",
+    "spectrum",
+    "compress",
+    "cut_base",
+)
 
 __all__ = [
     "HEAVY",
     "check",
     "compare",
+    "compress",
     "count",
+    "cut_base",
     "delete",
     "describe",
     "evaluate",
     "events",
+    "experiment",
     "factorise",
     "factorise_weight",
     "fetch",
@@ -45,13 +60,16 @@ __all__ = [
     "matrix_of_file",
     "matrix_of_shape",
     "models",
+    "planned",
     "place_in_queue",
     "preview",
     "resume",
     "run",
     "runs",
     "sample_datasets",
+    "spectrum",
     "start",
+    "start_experiment",
     "stop",
     "truncated",
 ]

@@ -29,7 +29,7 @@ def compare(
     folders = [(Path(adapter), strength) for adapter, strength in adapters]
     heldout = texts.heldout([adapter for adapter, _ in folders])
     yield from fetch(model)
-    place = _place(from_json((machine or {}) | {"model": model}))
+    place = place_of(from_json((machine or {}) | {"model": model}))
     yield from comparing.compare(model, folders, prompts, heldout, place, **choices)
 
 
@@ -43,12 +43,12 @@ def evaluate(
     dataset = dataset_of(table_of(chosen, Path(path) if path else None, None), chosen)
     text = comparing.Text(dataset, chosen.max_length, most=None)
     yield from fetch(chosen.model)
-    place = _place(chosen)
+    place = place_of(chosen)
     folders = [(Path(adapter), strength) for adapter, strength in adapters]
     yield from comparing.evaluate(chosen.model, folders, [text], place)
 
 
-def _place(chosen: Settings) -> Any:
+def place_of(chosen: Settings) -> Any:
     """Where to compute, as comparing takes it; this process's threads are set on the way."""
     import torch
 

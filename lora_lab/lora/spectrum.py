@@ -36,9 +36,9 @@ def effective_rank(singular_values: torch.Tensor) -> float:
 def similarity(A: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """φ [r, r'] of two A [r, in] and [r', in] on one matrix, between 0 and 1 (section 7.2).
 
-    φ[i − 1, j − 1] = ‖Uᵢᵀ U'ⱼ‖² / min(i, j), where Uᵢ holds the first i directions of x that A reads
-    (its right singular vectors): 1 where the smaller span lies inside the larger, 0 where they are
-    at right angles. Two random spans of these sizes come to max(i, j) / in, in the mean.
+    φ[i − 1, j − 1] = ‖Uᵢᵀ U'ⱼ‖² / min(i, j), where Uᵢ holds the first i directions of x that A
+    reads (its right singular vectors): 1 where the smaller span lies inside the larger, 0 where
+    they are at right angles. Two random spans of these sizes come to max(i, j) / in, in the mean.
     """
     V, V_other = (torch.linalg.svd(z.double(), full_matrices=False)[2] for z in (A, other))
     both = (V @ V_other.t()).square().cumsum(0).cumsum(1)

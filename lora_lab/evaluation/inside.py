@@ -1,0 +1,105 @@
+"""What a finished adapter holds, matrix by matrix, and how little of it is enough (S18)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lora_lab.errors import LabError
+from lora_lab.lora import peft_format, spectrum
+from lora_lab.lora.adapter import Adapter
+from lora_lab.models import matrices
+
+_LAYER = re.compile(r"\.(\d+)\.")
+Told = dict[str, Any]
+
+
+def of_matrices(folder: Path) -> Adapter:
+    """The adapter in folder, once it has A and B for some matrix."""
+    adapter = peft_format.load(folder)
+    if not adapter.tensors:
+        raise LabError("adapter_without_matrices")
+    return adapter
+
+
+def matrix_by_matrix(adapter: Adapter, base: Path | None) -> list[Told]:
+    """Of each adapted matrix: "path", "layer" (None outside of layers), "matrix" (its name),
+    "rank", "singular_values" of s B A with its scale s, "effective_rank", "norm" ‖s B A‖, and
+    "base_norm" ‖W0‖ and "relative_norm" of both where base, the model's folder, is given
+    (Frobenius norms)."""
+    return [_one(adapter, path, base) for path in adapter.tensors]
+
+
+def similarities(adapter: Adapter, other: Adapter) -> Told:
+    """ "phi" [r][r'], the mean of spectrum.similarity over the matrices both adapt; "random", what
+    two random adapters would come to; "matrices", how many both adapt; "by_matrix", path ->
+    φ(r, r') of the whole spans.
+
+    Raises LabError where they share no matrix of the same shape.
+    """
+    pairs = {
+        path: (A, other.tensors[path][0])
+        for path, (A, _) in adapter.tensors.items()
+        if path in other.tensors and other.tensors[path][0].shape[1] == A.shape[1]
+    }
+    if not pairs:
+        raise LabError("nothing_shared")
+    found = {path: spectrum.similarity(*pair) for path, pair in pairs.items()}
+    rows, columns = (min(side) for side in zip(*(f.shape for f in found.values()), strict=True))
+    mean = torch.stack([phi[:rows, :columns] for phi in found.values()]).mean(0)
+    inputs = [A.shape[1] for A, _ in pairs.values()]
+    chance = sum(1 / width for width in inputs) / len(inputs)
+    expected = [
+        [min(1.0, max(i, j) * chance) for j in range(1, columns + 1)] for i in range(1, rows + 1)
+    ]
+    return {
+        "phi": mean.tolist(),
+        "random": expected,
+        "matrices": len(pairs),
+        "by_matrix": {path: phi[-1, -1].item() for path, phi in found.items()},
+    }
+
+
+def summary(told: list[Told]) -> Told:
+    """The means over the matrices: "effective_rank" and, where W0 is known, "relative_norm"."""
+    ranks = [each["effective_rank"] for each in told]
+    norms = [each["relative_norm"] for each in told if each["relative_norm"] is not None]
+    return {
+        "effective_rank": sum(ranks) / len(ranks),
+        "relative_norm": sum(norms) / len(norms) if norms else None,
+    }
+
+
+def _one(adapter: Adapter, path: str, base: Path | None) -> Told:
+    A, B = adapter.tensors[path]
+    S = spectrum.svd(A, B)[1] * abs(adapter.scaling(path))
+    layer = _LAYER.search(path)
+    norm, base_norm = S.square().sum().sqrt().item(), _base_norm(base, path, A, B)
+    return {
+        "path": path,
+        "layer": int(layer[1]) if layer else None,
+        "matrix": path.rpartition(".")[2],
+        "rank": A.shape[0],
+        "singular_values": S.tolist(),
+        "effective_rank": spectrum.effective_rank(S),
+        "norm": norm,
+        "base_norm": base_norm,
+        "relative_norm": norm / base_norm if base_norm else None,
+    }
+
+
+def _base_norm(base: Path | None, path: str, A: torch.Tensor, B: torch.Tensor) -> float | None:
+    if base is None:
+        return None
+    W0 = matrices.read(base, path)
+    if sorted(W0.shape) != sorted((A.shape[1], B.shape[0])):
+        raise LabError(
+            "adapter_does_not_fit",
+            path=path,
+            found=f"{A.shape[1]} → {B.shape[0]}",
+            expected=" × ".join(map(str, W0.shape)),
+        )
+    return float((W0.astype("float64") ** 2).sum() ** 0.5)
