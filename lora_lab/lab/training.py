@@ -33,9 +33,7 @@ def start(
     fit this machine, a queue that is full of one's own runs.
     """
     settings = rates.settled(settings.checked(), shapes.shapes(settings.model).small)
-    waiting = sum(ticket.owner == owner for ticket in queue.look().waiting)
-    if waiting >= MOST_WAITING:
-        raise LabError("too_many_waiting", waiting=waiting)
+    check_the_queue(owner)
     dataset = dataset_of(table_of(settings, path, name), settings)
     tokenising.split(dataset, settings.heldout_share, settings.seed)
     known = reading if reading and "mean_tokens" in reading else guess(dataset)
@@ -49,6 +47,13 @@ def start(
     data |= {"rows": len(dataset.examples), "columns": dataset.columns}
     run = folder.create(settings, owner, dataset.save, data=data, forecast=expected)
     return run.id
+
+
+def check_the_queue(owner: str) -> None:
+    """Raises LabError where somebody's runs fill it."""
+    waiting = sum(ticket.owner == owner for ticket in queue.look().waiting)
+    if waiting >= MOST_WAITING:
+        raise LabError("too_many_waiting", waiting=waiting)
 
 
 def stop(run_id: str, owner: str) -> None:

@@ -17,6 +17,7 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,13 @@ class Run:
         """Forget the events after the first size bytes: a resume does them again."""
         with self._events.open("ab") as file:
             file.truncate(size)
+
+    def keep_events(self, stays: Callable[[dict[str, Any]], bool]) -> None:
+        """Forget all other events, in one step: a resume does them again."""
+        lines = [json.dumps(event).encode() + b"\n" for event in self.events()[0] if stays(event)]
+        part = self._events.with_suffix(".part")
+        part.write_bytes(b"".join(lines))
+        part.replace(self._events)
 
     # Its end
 

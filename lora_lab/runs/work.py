@@ -6,6 +6,7 @@ import platform
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -62,7 +63,7 @@ def work(run: Run) -> str:
     place = settle(run, settings)
     torch.set_num_threads(place.threads)
     base = base_of(run, settings, place)
-    rows = rows_of(run, base.tokenizer, settings)
+    rows = rows_of(run.data, base.tokenizer, settings)
     if not resume:
         tell_forgetting(run, base, 0)
     torch.manual_seed(settings.seed)  # what dropout draws from, until a checkpoint says otherwise
@@ -104,8 +105,9 @@ def _tell_fetching(run: Run, progress: sources.Progress) -> None:
     run.append("progress", **asdict(progress))
 
 
-def rows_of(run: Run, tokenizer: Any, settings: Settings) -> Rows:
-    train, heldout = tokenising.split(Dataset.load(run.data), settings.heldout_share, settings.seed)
+def rows_of(data: Path, tokenizer: Any, settings: Settings) -> Rows:
+    """data: the folder of a saved Dataset."""
+    train, heldout = tokenising.split(Dataset.load(data), settings.heldout_share, settings.seed)
     heldout = heldout.of(heldout.examples[:HELDOUT_ROWS])
     return Rows(
         tokenising.encode(train, tokenizer, settings.max_length),

@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import filelock
@@ -21,6 +22,8 @@ from lora_lab.errors import LabError
 from lora_lab.runs.faults import as_lab_error
 from lora_lab.runs.folder import Run
 
+# What knows how to do a run of each kind: a module with work(run) -> "done" or "stopped".
+TASKS = {"text": "lora_lab.runs.work", "race": "lora_lab.runs.racing"}
 LOCK_SECONDS = 5.0  # a reader holds the lock for a moment when it looks whether a worker lives
 
 
@@ -43,9 +46,8 @@ def run_to_its_end(run: Run, taken: Callable[[], None] = lambda: None) -> None:
         reserve = run.path / "reserve"
         try:
             reserve.write_bytes(bytes(64 * 1024))
-            from lora_lab.runs.work import work  # torch and transformers come with it
-
-            state, error = work(run), None
+            task = import_module(TASKS[run.config["task"]])  # torch and transformers come with it
+            state, error = task.work(run), None
         except BaseException as fault:
             reserve.unlink(missing_ok=True)
             state, error = "failed", _written_down(run, fault)

@@ -98,6 +98,7 @@ class _Training:
             fused=True,
         )
         self.progress, self.best = Progress(), dict[str, Tensor]()
+        self.resumed = resume is not None
         if resume:
             self._restore(resume)
         lengths = [len(row.ids) for row in job.rows]
@@ -110,7 +111,7 @@ class _Training:
     def run(self) -> Generator[Progress, None, Outcome]:
         settings, progress = self.settings, self.progress
         self._go_on()
-        if progress.step == 0:  # how the base itself does
+        if not self.resumed:  # how the base itself does
             self._measure()
             self._sample()
         while progress.step < settings.steps:

@@ -1,0 +1,112 @@
+"""Experiments made from plain data: a race of ranks, alpha, alpha and learning rate, few examples,
+inits. Each is a list of arms over one common Settings (runs/arms.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lora_lab.config import INITS, Settings
+from lora_lab.errors import LabError
+from lora_lab.runs.arms import Arm
+
+MOST_ARMS = 100
+MOST_SEEDS = 10
+RANKS = (1, 2, 4, 8, 16, 64)
+SCALINGS = ("plain", "rank-stabilised")
+CURVE = 5  # times that the held-out loss is measured on the way
+
+
+def common(settings: Settings) -> Settings:
+    """What all arms of an experiment have in common: no samples, and a curve of few points."""
+    every = min(settings.evaluate_every, max(1, settings.steps // CURVE))
+    return replace(
+        settings,
+        evaluate_every=every,
+        checkpoint_every=max(settings.checkpoint_every, settings.steps // 4),
+        sample_every=100_000,
+        patience=0,
+    ).checked()
+
+
+def race(
+    settings: Settings,
+    datasets: Sequence[str] = (),
+    ranks: Sequence[int] = (1, 2, 4, 8, 64),
+    others: Sequence[str] = (),
+    seeds: int = 1,
+) -> list[Arm]:
+    """Ranks against each other at the same alpha / r, and others: "full", "prefix"."""
+    ratio = settings.alpha / settings.rank
+    arms = []
+    for data in datasets or (settings.data,):
+        for seed in _seeds(settings, seeds):
+            here = {"data": data, "seed": seed}
+            arms += [
+                Arm(str(rank), {**here, "method": "lora", "rank": rank, "alpha": ratio * rank})
+                for rank in ranks
+            ]
+            arms += [Arm(method, {**here, "method": method}) for method in others]
+    return arms
+
+
+def alpha(
+    settings: Settings, alphas: Sequence[float], scalings: Sequence[str] = SCALINGS
+) -> list[Arm]:
+    """Alpha at a fixed rank, scaled by alpha / r and by alpha / √r."""
+    return [
+        Arm(f"{each:g}", {"alpha": each, "scaling": scaling})
+        for scaling in scalings
+        for each in alphas
+    ]
+
+
+def grid(settings: Settings, alphas: Sequence[float], rates: Sequence[float]) -> list[Arm]:
+    """Every alpha at every learning rate."""
+    return [
+        Arm(f"{each:g} × {rate:g}", {"alpha": each, "learning_rate": rate})
+        for each in alphas
+        for rate in rates
+    ]
+
+
+def few(settings: Settings, rows: Sequence[int], others: Sequence[str] = ("full",)) -> list[Arm]:
+    """LoRA as set, and others, on so many training rows each."""
+    methods = [(str(settings.rank), "lora"), *((other, other) for other in others)]
+    return [Arm(label, {"method": method}, count) for label, method in methods for count in rows]
+
+
+def init(settings: Settings, inits: Sequence[str] = INITS) -> list[Arm]:
+    """How A and B start."""
+    return [Arm(name, {"init": name}) for name in inits]
+
+
+KINDS: dict[str, Callable[..., list[Arm]]] = {
+    "race": race,
+    "alpha": alpha,
+    "grid": grid,
+    "few": few,
+    "init": init,
+}
+
+
+def arms_of(kind: str, settings: Settings, choices: dict[str, Any]) -> list[Arm]:
+    """The experiment's arms, each checked. Raises LabError when there are none or too many, or a
+    value is out of its range."""
+    arms = KINDS[kind](settings, **choices)
+    if not arms:
+        raise LabError("no_arms")
+    if len(arms) > MOST_ARMS:
+        raise LabError("too_many_arms", arms=len(arms), most=MOST_ARMS)
+    for arm in arms:
+        arm.settings(settings)
+        if arm.rows < 0:
+            raise LabError("no_arms")
+    return arms
+
+
+def _seeds(settings: Settings, count: int) -> range:
+    if not 1 <= count <= MOST_SEEDS:
+        raise LabError("seeds_out_of_range", most=MOST_SEEDS)
+    return range(settings.seed, settings.seed + count)

@@ -1,0 +1,188 @@
+"""Experiments started and read: a run whose task is a race (runs/arms.py says what it holds)."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from lora_lab.config import Settings
+from lora_lab.data import tokenising
+from lora_lab.data.dataset import Dataset
+from lora_lab.lab import experiments, standings
+from lora_lab.lab.data import dataset_of, guess, table_of
+from lora_lab.lab.planning import forecast
+from lora_lab.lab.training import check_the_queue
+from lora_lab.models import shapes
+from lora_lab.runs import arms as arms_on_disk
+from lora_lab.runs import folder
+from lora_lab.runs.arms import Arm
+from lora_lab.training import forecast as forecasting
+from lora_lab.training import rates
+
+OWN, SEARCH, ONE = "own", "search", "one"  # whose learning rate an arm trains at
+SEARCHED = 4 * 0.5  # trainings' worth of steps that a search takes: about four, each half as long
+Files = dict[str, tuple[Path, str]]  # what settings.data calls an upload -> file and its name
+
+
+def start_experiment(
+    kind: str,
+    settings: Settings,
+    choices: dict[str, Any],
+    owner: str,
+    rate: str = OWN,
+    files: Files | None = None,
+) -> str:
+    """Check everything that can be checked, queue an experiment, and return its run's id.
+
+    kind, choices: one of experiments.KINDS and its arguments. rate: OWN (recorded for this model
+    and data, else searched for), SEARCH or ONE. Raises LabError before anything is started.
+    """
+    check_the_queue(owner)
+    plan = planned(kind, settings, choices, rate, files)
+    forecasting.check_it_fits(plan.expected)
+    told = {
+        "kind": kind,
+        "arms": [arm.as_json() for arm in plan.arms],
+        "forecasts": plan.forecasts,
+        "datasets": [_facts(data, dataset) for data, dataset in plan.datasets.items()],
+        "together": plan.together,
+        "rates": rate,
+    }
+    data = {
+        "name": ", ".join(dataset.name for dataset in plan.datasets.values()),
+        "fingerprint": next(iter(plan.datasets.values())).fingerprint,
+    }
+
+    def save(path: Path) -> None:
+        for place, dataset in enumerate(plan.datasets.values()):
+            dataset.save(path / str(place))
+
+    run = folder.create(
+        plan.common,
+        owner,
+        save,
+        task=arms_on_disk.TASK,
+        data=data,
+        experiment=told,
+        forecast=plan.expected,
+    )
+    return run.id
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment before it is started. expected: {"memory_bytes", "seconds"} of the whole."""
+
+    common: Settings
+    arms: list[Arm]
+    datasets: dict[str, Dataset]
+    forecasts: list[dict[str, float]]
+    together: bool
+    expected: dict[str, Any]
+
+
+def planned(
+    kind: str,
+    settings: Settings,
+    choices: dict[str, Any],
+    rate: str = OWN,
+    files: Files | None = None,
+) -> Plan:
+    """What the experiment would be, and would take; reads and checks its data."""
+    base = experiments.common(settings)
+    arms = experiments.arms_of(kind, base, choices)
+    told = [_with_rate(arm, base, kind, rate) for arm in arms]
+    datasets = _datasets([arm.settings(base) for arm in told], files or {})
+    forecasts = []
+    for arm in told:
+        own = arm.settings(base)
+        expected = forecast(own, guess(datasets[own.data]))
+        if not own.learning_rate:
+            expected["seconds"] *= 1 + SEARCHED
+        forecasts.append({name: expected[name] for name in ("memory_bytes", "seconds")})
+    together, memory = _side_by_side(told, base, forecasts)
+    whole = {"memory_bytes": memory, "seconds": sum(each["seconds"] for each in forecasts)}
+    return Plan(base, told, datasets, forecasts, together, whole)
+
+
+def _with_rate(arm: Arm, common: Settings, kind: str, rate: str) -> Arm:
+    """The arm with its learning rate; 0 where it is to be searched for.
+
+    Alpha and init are compared at one rate, the one that suits the common settings: a rate of its
+    own for each alpha would undo what alpha does.
+    """
+    if "learning_rate" in arm.changes or common.learning_rate:
+        return arm
+    settings = common if kind in ("alpha", "init") else arm.settings(common)
+    usual = rates.settled(settings, shapes.shapes(settings.model).small).learning_rate
+    known = recorded_rate(settings)
+    found = {OWN: known, SEARCH: 0.0, ONE: usual}[rate]
+    if kind != "race":
+        found = known or usual
+    return replace(arm, changes={**arm.changes, "learning_rate": found})
+
+
+def recorded_rate(settings: Settings) -> float:
+    """The best rate found for this model, data, targets and arm; 0 where nobody looked."""
+    usual = Settings()
+    if (settings.model, settings.batch_size) != (usual.model, usual.batch_size):
+        return 0.0
+    arm = str(settings.rank) if settings.method == "lora" else settings.method
+    here = rates.recorded().get(settings.targets, {})
+    return here.get(settings.data, {}).get(arm, 0.0)
+
+
+def _datasets(settings: list[Settings], files: Files) -> dict[str, Dataset]:
+    """Each dataset once, by what settings.data calls it; one too short to split is told."""
+    found: dict[str, Dataset] = {}
+    for each in settings:
+        if each.data not in found:
+            path, name = files.get(each.data, (None, None))
+            found[each.data] = dataset_of(table_of(each, path, name), each)
+            tokenising.split(found[each.data], each.heldout_share, each.seed)
+    return found
+
+
+def _facts(data: str, dataset: Dataset) -> dict[str, Any]:
+    facts = {"name": dataset.name, "shape": dataset.shape, "fingerprint": dataset.fingerprint}
+    return {"data": data, **facts, "rows": len(dataset.examples)}
+
+
+def _side_by_side(
+    arms: list[Arm], common: Settings, forecasts: list[dict[str, float]]
+) -> tuple[bool, float]:
+    """Whether all arms fit into memory at once, and the memory that the experiment then takes.
+
+    Arms share a frozen base; each has its trained numbers, their gradient, AdamW's two means and
+    the best so far, in float32, and (full fine-tuning) a copy of the base.
+    """
+    known = shapes.shapes(common.model)
+    own = [20 * _trainable(arm.settings(common), known) for arm in arms]
+    largest = max(each["memory_bytes"] for each in forecasts)
+    needed = largest + sum(own) - min(own)
+    if needed <= psutil.virtual_memory().available:
+        return True, needed
+    return False, largest
+
+
+def _trainable(settings: Settings, known: shapes.Shapes) -> int:
+    from lora_lab.lora import counting
+
+    if settings.method == "full":
+        return known.total
+    return counting.trainable(known.sizes(), settings.targets, settings.rank)
+
+
+def experiment(run_id: str, owner: str) -> dict[str, Any]:
+    """How an experiment of one's own stands: its run's config and state, its events' figures by
+    arm, and the standings (standings.py)."""
+    run = folder.owned(run_id, owner)
+    told = {**run.config, **run.status()}
+    events = run.events()[0]
+    with contextlib.suppress(StopIteration):
+        told["base_text_loss"] = next(e["loss"] for e in events if e["kind"] == "base_text")
+    return {**told, **standings.standings(told, events)}
