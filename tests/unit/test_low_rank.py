@@ -54,7 +54,7 @@ def test_w0_is_cut_beside_adapters_and_the_model_is_left_as_it_was(place):
     low, whole = by_kind["cut"]
     assert (low["rank"], low["kept"], whole["rank"]) == (2, 256, 32)
     assert whole["loss"] == pytest.approx(base["loss"], abs=1e-4)
-    assert abs(low["loss"] - base["loss"]) > 1e-4
+    assert low["loss"] != base["loss"] and low["relative_error"] > 0.5
     kept = loaded.base(sources.fetch(str(place / "model")), "cpu", "float32")
     assert base_hash(kept.model) == base_hash(tiny_models.save("llama", place / "again"))
 
