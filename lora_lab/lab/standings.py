@@ -93,9 +93,8 @@ def _group(
 ) -> dict[str, Any]:
     first = arms[numbers[0]]
     ends = {e["arm"]: e for e in events if e["kind"] == "arm" and e["arm"] in numbers}
-    done = [
-        ends[number] for number in numbers if number in ends and ends[number]["state"] == "done"
-    ]
+    ended = [ends[number] for number in numbers if number in ends]
+    done = [end for end in ended if end["state"] == "done"]
     curves = [
         {e["step"]: e["loss"] for e in events if e["kind"] == "heldout" and e["arm"] == number}
         for number in numbers
@@ -109,7 +108,7 @@ def _group(
         "curve": _together(curves),
         "losses": [end["heldout_loss"] for end in done if end["heldout_loss"] is not None],
         "memory_bytes": forecasts[numbers[0]]["memory_bytes"],
-        "failed": sum(end["state"] == "failed" for end in ends.values()),
+        "failed": len(ended) - len(done),
         "spread": None,
     }
     group |= {name: _mean([end[name] for end in done]) for name in FIGURES}

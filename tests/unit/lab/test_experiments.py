@@ -1,0 +1,56 @@
+import pytest
+
+from lora_lab.config import Settings
+from lora_lab.errors import LabError
+from lora_lab.lab import experiments
+
+BASE = Settings(rank=8, alpha=16, seed=3)
+
+
+def test_a_race_keeps_alpha_over_rank_and_covers_datasets_and_seeds():
+    arms = experiments.race(BASE, ["a", "b"], [1, 64], ["full"], seeds=2)
+    assert len(arms) == 2 * 2 * 3
+    settings = [arm.settings(BASE) for arm in arms]
+    assert {each.alpha / each.rank for each in settings if each.method == "lora"} == {2.0}
+    assert {(each.data, each.seed) for each in settings} == {
+        ("a", 3), ("a", 4), ("b", 3), ("b", 4),
+    }  # fmt: skip
+    assert {arm.label for arm in arms} == {"1", "64", "full"}
+
+
+def test_a_grid_is_every_alpha_at_every_rate():
+    arms = experiments.grid(BASE, [1, 16], [0.001, 0.1])
+    told = {(arm.changes["alpha"], arm.changes["learning_rate"]) for arm in arms}
+    assert told == {(1, 0.001), (1, 0.1), (16, 0.001), (16, 0.1)}
+
+
+def test_few_examples_are_lora_and_full_on_as_many_rows():
+    arms = experiments.few(BASE, [8, 64])
+    assert [(arm.label, arm.rows) for arm in arms] == [
+        ("8", 8),
+        ("8", 64),
+        ("full", 8),
+        ("full", 64),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choices", "key"),
+    [
+        ({"ranks": []}, "no_arms"),
+        ({"ranks": [1], "seeds": 1000}, "seeds_out_of_range"),
+        ({"ranks": [1], "seeds": 0}, "seeds_out_of_range"),
+        ({"ranks": list(range(1, 200))}, "too_many_arms"),
+        ({"ranks": [0]}, "setting_out_of_range"),
+        ({"ranks": [1], "others": ["magic"]}, "setting_not_a_choice"),
+    ],
+)
+def test_what_cannot_be_raced_is_told(choices, key):
+    with pytest.raises(LabError) as told:
+        experiments.arms_of("race", BASE, choices)
+    assert told.value.key == key
+
+
+def test_every_init_and_scaling_is_a_setting():
+    for arm in [*experiments.init(BASE), *experiments.alpha(BASE, [1, 8])]:
+        arm.settings(BASE)
