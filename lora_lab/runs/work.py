@@ -169,7 +169,7 @@ def _sample(base: Base, method: Method, rows: Rows, seed: int) -> str:
         base.tokenizer,
         method.routing,
         [rows.opening],
-        [(methods.ADAPTER, 1.0)] if method.routing else [None],
+        [method.routing.whole if method.routing else None],
         SAMPLE_TOKENS,
         SAMPLE_TEMPERATURE,
         seed=seed,

@@ -111,9 +111,10 @@ class _Training:
     def run(self) -> Generator[Progress, None, Outcome]:
         settings, progress = self.settings, self.progress
         self._go_on()
-        if not self.resumed:  # how the base itself does
-            self._measure()
-            self._sample()
+        if not self.resumed:
+            with self.job.method.at_rest():  # how the base itself does
+                self._measure()
+                self._sample()
         while progress.step < settings.steps:
             if self.watch.stop_asked():
                 return self._finish("stopped")

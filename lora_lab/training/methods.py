@@ -7,7 +7,8 @@ of full fine-tuning, a whole model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from lora_lab.config import Settings
-from lora_lab.lora import attaching, peft_format, targets
-from lora_lab.lora.layer import Routing
+from lora_lab.lora import attaching, peft_format, prefix, targets
+from lora_lab.lora.adapter import Adapter
+from lora_lab.lora.routing import Routing
 
 ADAPTER = "adapter"  # its name while it is attached
 
@@ -40,6 +42,10 @@ class Method(Protocol):
     def set(self, tensors: dict[str, Tensor]) -> None:
         """Put tensors that were kept (by the names of parameters) in place."""
 
+    def at_rest(self) -> AbstractContextManager[None]:
+        """The base alone, for as long as this holds: a prefix is not silent before its training,
+        as LoRA is. (Before full fine-tuning the model is the base.)"""
+
     def take_off(self) -> Save:
         """The base is back, bit for bit (of full fine-tuning there is none to give back); what is
         returned writes the result down as others read it, and the facts beside it."""
@@ -53,14 +59,12 @@ def put(model: nn.Module, settings: Settings, tokenizer: Any = None) -> Method:
 
 
 class Adapting:
-    """LoRA: the base is frozen, A and B beside its target matrices are trained."""
+    """The base is frozen; trained are A and B beside its target matrices, keys and values before
+    the text, or both."""
 
     def __init__(self, model: nn.Module, settings: Settings):
-        paths = targets.resolve(settings.targets, attaching.matrices(model))
         self._model = model
-        self.routing: Routing | None = attaching.attach(
-            model, ADAPTER, paths, settings.rank, settings.alpha, settings.dropout, settings.seed
-        )
+        self.routing: Routing | None = _attached(model, settings)
         names = attaching.state(model, ADAPTER)
         trained = attaching.trainable_parameters(model, ADAPTER)
         self.parameters = dict(zip(names, trained, strict=True))
@@ -71,10 +75,35 @@ class Adapting:
     def set(self, tensors: dict[str, Tensor]) -> None:
         attaching.set_state(self._model, ADAPTER, tensors)
 
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        assert self.routing is not None
+        before = self.routing.whole
+        self.routing.off()
+        try:
+            yield
+        finally:
+            self.routing.whole = before
+
     def take_off(self) -> Save:
         adapter = attaching.extract(self._model, ADAPTER)
         attaching.detach(self._model)
         return lambda folder, base_name, facts: peft_format.save(folder, adapter, base_name, facts)
+
+
+def _attached(model: nn.Module, settings: Settings) -> Routing:
+    before = None
+    if settings.method in ("prefix", "lora-prefix"):
+        before = prefix.gaussian(model, settings.prefix_tokens, settings.seed)
+    if settings.method == "prefix":
+        return attaching.add(model, ADAPTER, Adapter(0, 0, {}, prefix=before))
+    paths = targets.resolve(settings.targets, attaching.matrices(model))
+    routing = attaching.attach(
+        model, ADAPTER, paths, settings.rank, settings.alpha, settings.dropout, settings.seed
+    )
+    if before is not None:
+        prefix.put(model, ADAPTER, before, routing)
+    return routing
 
 
 class Full:
@@ -95,6 +124,9 @@ class Full:
     def set(self, tensors: dict[str, Tensor]) -> None:
         for name, parameter in self.parameters.items():
             parameter.copy_(tensors[name])
+
+    def at_rest(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def take_off(self) -> Save:
         return self._save

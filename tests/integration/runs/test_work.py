@@ -246,6 +246,41 @@ def test_full_fine_tuning_is_a_model_that_transformers_loads(queued, tiny):
     assert not torch.equal(made(ids).logits, AutoModelForCausalLM.from_pretrained(tiny)(ids).logits)
 
 
+@pytest.mark.parametrize("method", ["prefix", "lora-prefix"])
+def test_a_prefix_starts_from_the_base_s_own_loss_and_learns(queued, tiny, method):
+    chosen = {"method": method, "prefix_tokens": 4, "learning_rate": 0.05, "steps": 20}
+    run, lora = queued(**chosen), queued(steps=4)
+    for each in (run, lora):
+        run_to_its_end(each)
+        assert each.status()["state"] == "done", each.status()
+    result = run.result()
+    assert result["heldout_loss_before"] == lora.result()["heldout_loss_before"]
+    assert result["base_text_loss_before"] == lora.result()["base_text_loss_before"]
+    losses = [event["loss"] for event in of_kind(run, "heldout") if event["step"]]
+    assert result["heldout_loss"] == min(losses) < losses[0]
+    assert result["base_hash_before"] == result["base_hash_after"]
+    kept = peft_format.load(run.adapter)
+    assert kept.prefix.shape[0] == 4 and bool(kept.tensors) == (method == "lora-prefix")
+    trained = sum(t.numel() for pair in kept.tensors.values() for t in pair) + kept.prefix.numel()
+    assert of_kind(run, "start")[0]["trainable"] == trained
+    base = AutoModelForCausalLM.from_pretrained(tiny)
+    assert PeftModel.from_pretrained(base, run.adapter) is not None
+
+
+def test_a_prefix_run_resumed_is_the_run_never_stopped(queued):
+    chosen = {"method": "lora-prefix", "prefix_tokens": 3, "steps": 8, "dropout": 0.1}
+    whole, halved = queued(**chosen), queued(**chosen)
+    run_to_its_end(whole)
+    halved.ask_to_stop()
+    run_to_its_end(halved)
+    assert halved.status()["state"] == "stopped"
+    halved.forget_stop()
+    run_to_its_end(halved)
+    assert adapter_bytes(halved) == adapter_bytes(whole)
+    prefixes = [peft_format.load(run.adapter).prefix for run in (whole, halved)]
+    assert torch.equal(*prefixes)
+
+
 def test_what_training_on_a_task_forgets_is_measured_at_both_ends(queued, tiny):
     run = queued(steps=20, learning_rate=0.05, targets="linear")
     run_to_its_end(run)
