@@ -63,7 +63,7 @@ def mix(
             made[path] = compress(joined, kept)
         else:
             made[path] = joined, 0.0, 1.0
-    return _mixed(made, any(adapter.fan_in_fan_out for adapter, _ in parts))
+    return _mixed(made, [adapter for adapter, _ in parts])
 
 
 def side_by_side(parts: Parts, path: str) -> Pair:
@@ -135,7 +135,7 @@ def _updates(parts: Parts, path: str) -> list[torch.Tensor]:
     return [B @ A for A, B in alone]
 
 
-def _mixed(made: dict[str, tuple[Pair, float, float]], fan_in_fan_out: bool) -> Mixed:
+def _mixed(made: dict[str, tuple[Pair, float, float]], of: list[Adapter]) -> Mixed:
     ranks = {path: pair[0].shape[0] for path, (pair, _, _) in made.items()}
     common = max(ranks.values())
     adapter = Adapter(
@@ -143,7 +143,8 @@ def _mixed(made: dict[str, tuple[Pair, float, float]], fan_in_fan_out: bool) -> 
         alpha=float(common),
         tensors={path: pair for path, (pair, _, _) in made.items()},
         alphas={path: float(rank) for path, rank in ranks.items() if rank != common},
-        fan_in_fan_out=fan_in_fan_out,
+        fan_in_fan_out=any(part.fan_in_fan_out for part in of),
+        embeddings=frozenset[str]().union(*(part.embeddings for part in of)),
     )
     errors = {path: _share(lost, whole) for path, (_, lost, whole) in made.items()}
     lost = sum(lost for _, lost, _ in made.values())
@@ -161,6 +162,8 @@ def _check(parts: Parts, method: str, rank: int, density: float) -> None:
         if not math.isfinite(weight) or abs(weight) > 1000:
             raise LabError("mix_weight", value=str(weight))
         check_sum_of_matrices(adapter)
+        if adapter.magnitudes:
+            raise LabError("mix_dora")
     if method not in METHODS:
         raise LabError("mix_method", value=str(method)[:40], choices=", ".join(METHODS))
     if not 0 <= rank <= LARGEST_RANK:
@@ -174,6 +177,8 @@ def _check(parts: Parts, method: str, rank: int, density: float) -> None:
 
 def check_sum_of_matrices(adapter: Adapter) -> None:
     """Only what is W0 + s B A can be summed: LabError says what else this adapter is."""
+    if adapter.prefix is not None:
+        raise LabError("mix_prefix")
     if not adapter.tensors:
         raise LabError("mix_no_matrices")
 

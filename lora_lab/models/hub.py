@@ -90,7 +90,7 @@ def download(repository: Repository, folder: Path, report: landing.Report) -> No
     by_name = {entry.name: entry for entry in wanted}
     config(repository, folder)
     if INDEX in by_name:
-        _get(repository, by_name[INDEX], folder, lambda _: None)
+        get(repository, by_name[INDEX], folder, lambda _: None)
         named = weights.parts_named((folder / INDEX).read_text("utf-8"), INDEX)
         wanted = [e for e in wanted if not e.name.endswith(".safetensors") or e.name in named]
     here = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
@@ -98,7 +98,7 @@ def download(repository: Repository, folder: Path, report: landing.Report) -> No
     landing.check_room(total - here, repository.hub_id)
     meter, done = landing.Meter(report, total), 0
     for entry in wanted:
-        _get(repository, entry, folder, meter.after(done))
+        get(repository, entry, folder, meter.after(done))
         done += entry.size
 
 
@@ -106,7 +106,7 @@ def config(repository: Repository, folder: Path) -> Path:
     """Fetches config.json alone into `folder` and checks that it names a model we can train."""
     for entry in repository.entries:
         if entry.name == "config.json":
-            _get(repository, entry, folder, lambda _: None)
+            get(repository, entry, folder, lambda _: None)
             architecture.check(folder / "config.json", repository.hub_id)
             return folder / "config.json"
     raise LabError("no_config", folder=repository.hub_id)
@@ -127,7 +127,7 @@ def _wanted(repository: Repository) -> list[Entry]:
     raise LabError("pickle_only" if pickled else "no_weights", model=repository.hub_id)
 
 
-def _get(repository: Repository, entry: Entry, folder: Path, came: Callable[[int], None]) -> None:
+def get(repository: Repository, entry: Entry, folder: Path, came: Callable[[int], None]) -> None:
     """One file, whole and with the right hash; `came` is told its bytes so far."""
     path = folder / entry.name
     if path.is_file() and path.stat().st_size == entry.size and _is_right(path, entry):

@@ -73,6 +73,13 @@ def is_here(ref: str) -> bool:
     return bool(path) or (bool(HUB_ID.fullmatch(ref)) and landing.cached(hub_key(ref)) is not None)
 
 
+def is_local(ref: str) -> bool:
+    """Whether a name means a place on this machine rather than one of the catalogue or the Hub."""
+    if find(ref):
+        return False
+    return not HUB_ID.fullmatch(ref) or ref.startswith(".") or Path(ref).exists()
+
+
 def _path(ref: str) -> Path | None:
     """The folder or .gguf file that `ref` names, the latter there or not."""
     try:

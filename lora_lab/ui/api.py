@@ -19,12 +19,13 @@ import gradio as gr
 from lora_lab import lab
 from lora_lab.config import Settings, from_json
 from lora_lab.errors import LabError
+from lora_lab.models.sources import is_local
 from lora_lab.runs.warm import Warm
 from lora_lab.ui import uploads
 from lora_lab.ui.calm import told
 from lora_lab.ui.comparing import compare as compare_runs
 from lora_lab.ui.identity import owner
-from lora_lab.ui.training import is_local, make_known
+from lora_lab.ui.training import make_known
 
 
 def offer(language: str, warm: Warm, *, loopback: bool) -> None:

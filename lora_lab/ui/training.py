@@ -16,8 +16,7 @@ from lora_lab import lab
 from lora_lab.config import Settings
 from lora_lab.data import reading
 from lora_lab.errors import LabError
-from lora_lab.models import catalogue
-from lora_lab.models.sources import HUB_ID
+from lora_lab.models.sources import is_local
 from lora_lab.runs.warm import Warm
 from lora_lab.ui import facts as facts_row
 from lora_lab.ui import form, uploads
@@ -207,10 +206,3 @@ def make_known(warm: Warm, settings: Settings) -> None:
             raise
         for _ in warm.call("describe", model=settings.model):
             pass  # it may wait its turn
-
-
-def is_local(model: str) -> bool:
-    """Whether a model's name means a place on this machine rather than one of the list or Hub."""
-    if catalogue.find(model):
-        return False
-    return not HUB_ID.fullmatch(model) or model.startswith(".") or Path(model).exists()

@@ -1,6 +1,7 @@
 """Mixed adapters against the plain sum of their updates, torch's own SVD and peft's own TIES."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -119,6 +120,13 @@ def test_dare_that_keeps_all_is_the_sum(model, parts):
         assert torch.allclose(update(kept, path), update(plain, path), atol=1e-4)
 
 
+def test_an_embedding_among_them_stays_one(model):
+    path = "model.embed_tokens"
+    pair = (torch.ones(2, 97), torch.ones(32, 2))
+    parts = [(Adapter(2, 4.0, {path: pair}, embeddings=frozenset([path])), 0.5), (one(), 0.5)]
+    assert mixing.mix(parts).adapter.embeddings == {path}
+
+
 def one(rank=2, inputs=6):
     return Adapter(rank, 4.0, {PATH: (torch.ones(rank, inputs), torch.ones(5, rank))})
 
@@ -136,6 +144,8 @@ def one(rank=2, inputs=6):
         ([(one(), 1.0)], {"rank": 2, "density": 0}, "mix_density"),
         ([(one(), 1.0), (one(inputs=7), 1.0)], {}, "mix_shapes"),
         ([(Adapter(2, 4.0, {}), 1.0)], {}, "mix_no_matrices"),
+        ([(replace(one(), prefix=torch.zeros(4, 2, 2, 2, 8)), 1.0)], {}, "mix_prefix"),
+        ([(replace(one(), magnitudes={PATH: torch.ones(5)}), 1.0)], {}, "mix_dora"),
     ],
 )
 def test_what_cannot_be_mixed_is_said(parts, settings, key):
