@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_lab import words
+from lora_lab.cli import ladder
 from lora_lab.config import Settings
 
 Describe = Callable[[str], str]  # a flag's name -> its line of help
@@ -25,6 +26,7 @@ VERBS = (
     "evaluate",
     "factorise",
     "spectrum",
+    "ladder",
 )
 # The settings each verb takes, by group or by name.
 TAKES = {
@@ -33,6 +35,7 @@ TAKES = {
     "compare": ("model", "machine"),
     "evaluate": ("model", "data", "max_length", "machine"),
     "factorise": ("model",),
+    "ladder": tuple(f.metadata["group"] for f in dataclasses.fields(Settings)),
 }
 
 
@@ -152,6 +155,7 @@ _FLAGS: dict[str, Any] = {
     "evaluate": _adapters,
     "factorise": _factorise,
     "spectrum": _spectrum,
+    "ladder": ladder.flags,
 }
 
 

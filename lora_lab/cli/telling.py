@@ -6,6 +6,7 @@ import sys
 import time
 from typing import Any
 
+from lora_lab.cli import ladder
 from lora_lab.words import byte_size, duration, number, say
 
 SHOWN_VALUES = 16  # singular values in a line
@@ -70,6 +71,10 @@ def _warning(event: dict[str, Any], language: str) -> str:
     return say(event["key"], language, **event["facts"])
 
 
+def _round(event: dict[str, Any], language: str) -> str:
+    return f"{ladder.round_(event, language)} {_left(event, language)}"
+
+
 def _nothing(event: dict[str, Any], language: str) -> str:
     return ""
 
@@ -80,6 +85,9 @@ _LINES = {
     "heldout": _heldout,
     "sample": _sample,
     "warning": _warning,
+    "round": _round,
+    "arm": ladder.told,
+    "search": ladder.told,
 }
 
 
@@ -223,4 +231,5 @@ _SENTENCES = {
     "evaluate": _measured,
     "factorise": _factorised,
     "spectrum": _spectrum,
+    "ladder": ladder.sentences,
 }

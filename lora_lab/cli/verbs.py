@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from lora_lab import lab
 from lora_lab.cli import flags
+from lora_lab.cli import ladder as race
 from lora_lab.cli.foreground import follow
 from lora_lab.errors import LabError
 from lora_lab.runs import folder
@@ -129,6 +130,12 @@ def spectrum(told: argparse.Namespace, tell: Tell) -> Answer:
     return {"adapter": told.adapter, "other": told.other, **found}
 
 
+def ladder(told: argparse.Namespace, tell: Tell) -> Answer:
+    settings = flags.settings(told)
+    run_id = _with_shapes(settings.model, lambda: race.start(told, settings, OWNER), tell)
+    return race.answer(run_id, tell)
+
+
 VERBS: dict[str, Callable[[argparse.Namespace, Tell], Answer]] = {
     "models": models,
     "count": count,
@@ -140,6 +147,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Tell], Answer]] = {
     "evaluate": evaluate,
     "factorise": factorise,
     "spectrum": spectrum,
+    "ladder": ladder,
 }
 
 
