@@ -22,6 +22,7 @@ from lora_lab.errors import LabError
 from lora_lab.lora import inits, prefix
 from lora_lab.lora.adapter import Adapter
 from lora_lab.lora.base import (
+    check_brought,
     check_fits,
     check_untied,
     is_conv1d,
@@ -84,6 +85,7 @@ def add(model: nn.Module, name: str, adapter: Adapter) -> Routing:
     """
     for path in adapter.tensors:
         check_fits(_base(model, path), path, adapter)
+    check_brought(model, adapter)
     if adapter.prefix is not None:
         prefix.check(model, adapter.prefix)
     routing = _routing(model)

@@ -60,8 +60,8 @@ def check_untied(model: nn.Module, path: str, base: nn.Module) -> None:
 
 
 def check_fits(base: nn.Module, path: str, adapter: Adapter) -> None:
-    """Raises LabError("target_not_a_matrix", "adapter_does_not_fit", "adapter_other_embedding")
-    where the adapter's part for path was not made for this base."""
+    """Raises LabError("target_not_a_matrix", "adapter_does_not_fit") where the adapter's part for
+    path was not made for this base."""
     A, B = adapter.tensors[path]
     outputs, inputs = matrix(base).shape
     if is_embedding(base) != (path in adapter.embeddings):
@@ -69,13 +69,22 @@ def check_fits(base: nn.Module, path: str, adapter: Adapter) -> None:
     if (B.shape[0], A.shape[1]) != (outputs, inputs):
         found, expected = f"{A.shape[1]} → {B.shape[0]}", f"{inputs} → {outputs}"
         raise LabError("adapter_does_not_fit", path=path, found=found, expected=expected)
-    brought = adapter.brought.get(path)
-    if brought is not None and not _same_numbers(brought, base.weight):
-        raise LabError("adapter_other_embedding", path=path)
+
+
+def check_brought(model: nn.Module, adapter: Adapter) -> None:
+    """Raises LabError("adapter_other_embedding") where what the file brought along is not what this
+    model has: it was resized, or trained."""
+    modules = dict(model.named_modules()) if adapter.brought else {}
+    for path, brought in adapter.brought.items():
+        weight = getattr(modules.get(path), "weight", None)
+        if weight is None or not _same_numbers(brought, weight):
+            raise LabError("adapter_other_embedding", path=path)
 
 
 def _same_numbers(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether two tensors are the same once both are as coarse as the coarser."""
+    if not (one.is_floating_point() and other.is_floating_point()):
+        return False
     coarser = min(one.dtype, other.dtype, key=lambda kind: torch.finfo(kind).bits)
     if one.shape != other.shape:
         return False

@@ -2,6 +2,8 @@
 
     W0 [out, in]  +  (alpha / r) · B [out, r] A [r, in]  =  W [out, in]
 
+With DoRA each row of that sum is then multiplied by its gain (dora.py).
+
 W stands where W0 stood, so the model is as large and as quick as its base. The sum rounds:
 W - s B A is not W0 to the last bit, so the lab keeps the original instead of subtracting.
 """
@@ -12,7 +14,7 @@ import torch
 from torch import nn
 
 from lora_lab.errors import LabError
-from lora_lab.lora import attaching, mixing
+from lora_lab.lora import attaching, dora, mixing
 from lora_lab.lora.adapter import Adapter
 from lora_lab.lora.layer import matrix
 
@@ -30,8 +32,12 @@ def merge(model: nn.Module, adapter: Adapter) -> None:
     for path in adapter.tensors:
         _check_untied(model, path)
     for path, (A, B) in adapter.tensors.items():
-        W = matrix(model.get_submodule(path))
-        W.add_((B @ A).to(W), alpha=adapter.scaling(path))
+        W, scaling = matrix(model.get_submodule(path)), adapter.scaling(path)
+        m = adapter.magnitudes.get(path)
+        gain = None if m is None else dora.gain(m.to(W), W, A.to(W), B.to(W), scaling)
+        W.add_((B @ A).to(W), alpha=scaling)
+        if gain is not None:
+            W.mul_(gain[:, None])
 
 
 def round_weights(model: nn.Module, dtype: torch.dtype) -> None:

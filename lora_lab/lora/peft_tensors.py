@@ -5,14 +5,14 @@ base_model.model.<path>.lora_B.weight           [out, r]
 base_model.model.<path>.lora_embedding_A        [r, tokens] beside an embedding, with
 base_model.model.<path>.lora_embedding_B        [width, r]
 base_model.model.<path>.lora_magnitude_vector   [out]       DoRA's m, beside either
-base_model.model.<path>.base_layer.weight       [tokens, width]   the base's own embedding, which
-                                                peft writes along; it must be the base's indeed
+base_model.model.<path>[.base_layer].weight     the base's own embedding or head, which peft
+                                                writes along when one of them is a target
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,20 +21,25 @@ from safetensors import SafetensorError, safe_open
 
 from lora_lab.errors import LabError
 from lora_lab.lora.counting import tensor_name
+from lora_lab.lora.targets import EMBEDDINGS, HEADS
 
 MOST_TENSORS = 20_000
-LONGEST_PATH = 200  # letters
+LONGEST_NAME = 250  # letters
 KINDS = ("F32", "F16", "BF16")
 _NAME = re.compile(
     r"base_model\.model\.([\w.]+)\."
-    r"(?:lora_([AB])\.weight|lora_embedding_([AB])|(lora_magnitude_vector)|(base_layer)\.weight)"
+    r"(?:lora_([AB])\.weight|lora_embedding_([AB])|(lora_magnitude_vector))"
+)
+_BROUGHT = re.compile(
+    rf"base_model\.model\.((?:[\w.]+\.)?(?:{'|'.join(EMBEDDINGS | HEADS)}))"
+    r"(?:\.base_layer)?\.weight"
 )
 
 
 @dataclass
 class Tensors:
-    """A file's tensors by full module path, as Adapter has them; float32, but for the embeddings
-    that came along, which stay as they are."""
+    """A file's tensors by full module path, as Adapter has them; float32, but for what came along,
+    which stays as it is."""
 
     pairs: dict[str, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
     magnitudes: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -54,20 +59,24 @@ def read_tensors(file: Path, rank_of: Callable[[str], int], with_magnitudes: boo
 
 
 class _File:
-    """names: by path and part ("A", "B", "magnitude", "base"), what the file calls it."""
+    """names: by path and part ("A", "B", "magnitude"), what the file calls it; brought: by path."""
 
     def __init__(self, opened, file: Path):
         self.opened, self.file = opened, file
         self.names: dict[str, dict[str, str]] = {}
+        self.brought: dict[str, str] = {}
         names = list(opened.keys())
         if len(names) > MOST_TENSORS:
             raise self.error("adapter_too_many", count=len(names), most=MOST_TENSORS)
         for name in names:
-            found = _NAME.fullmatch(name)
-            if found is None or len(found[1]) > LONGEST_PATH:
-                raise self.error("adapter_strange_tensor", name=name[:LONGEST_PATH])
-            part = found[2] or found[3] or ("magnitude" if found[4] else "base")
-            self.names.setdefault(found[1], {})[part] = name
+            found, along = _NAME.fullmatch(name), _BROUGHT.fullmatch(name)
+            if not (found or along) or len(name) > LONGEST_NAME:
+                raise self.error("adapter_strange_tensor", name=name[:LONGEST_NAME])
+            if found:
+                part = found[2] or found[3] or "magnitude"
+                self.names.setdefault(found[1], {})[part] = name
+            elif along:
+                self.brought[along[1]] = name
 
     def error(self, key: str, **facts) -> LabError:
         return LabError(key, file=self.file.name, **facts)
@@ -84,16 +93,11 @@ class _File:
             pairs={path: (self._numbers(path, "A"), self._numbers(path, "B")) for path in paths},
             magnitudes={p: self._numbers(p, "magnitude") for p in paths if with_magnitudes},
             embeddings=lookups,
-            brought={
-                p: self.opened.get_tensor(self.names[p]["base"]) for p in self._having("base")
-            },
+            brought={path: self.opened.get_tensor(name) for path, name in self.brought.items()},
         )
 
-    def _having(self, part: str) -> Iterable[str]:
-        return (path for path, names in self.names.items() if part in names)
-
     def _check_parts(self, path: str, lookup: bool, with_magnitudes: bool) -> None:
-        """A pair of one kind, and beside it what may be there and nothing else."""
+        """A pair of one kind, and a magnitude where there should be one and nowhere else."""
         names = self.names[path]
         wanted = {"A": tensor_name(path, "A", lookup), "B": tensor_name(path, "B", lookup)}
         for side in "AB":
@@ -101,8 +105,6 @@ class _File:
                 raise self.error("adapter_half_pair", path=path, missing=side)
         if ("magnitude" in names) != with_magnitudes:
             raise self.error("adapter_magnitudes", path=path)
-        if "base" in names and not lookup:
-            raise self.error("adapter_strange_tensor", name=names["base"])
 
     def _check_shapes(self, path: str, rank: int) -> None:
         slices = {p: self.opened.get_slice(n) for p, n in self.names[path].items()}
@@ -110,7 +112,7 @@ class _File:
         A, B = shapes["A"], shapes["B"]
         fits = [len(A), len(B)] == [2, 2] and (A[0], B[1]) == (rank, rank)
         fits = fits and shapes.get("magnitude", B[:1]) == B[:1]
-        if not fits or shapes.get("base", (A[1], B[0])) != (A[1], B[0]):
+        if not fits:
             told = {"A": str(list(A)), "B": str(list(B))}
             raise self.error("adapter_bad_shape", path=path, rank=rank, **told)
         for told in slices.values():

@@ -63,14 +63,25 @@ class Adapting:
     the text, or both."""
 
     def __init__(self, model: nn.Module, settings: Settings):
-        self._model = model
+        self._model, self._ratio = model, settings.rate_ratio
         self.routing: Routing | None = _attached(model, settings)
         names = attaching.state(model, ADAPTER)
         trained = attaching.trainable_parameters(model, ADAPTER)
         self.parameters = dict(zip(names, trained, strict=True))
 
     def groups(self) -> list[dict[str, Any]]:
-        return [{"params": list(self.parameters.values()), "ratio": 1.0}]
+        """LoRA+ (Hayou et al. 2024, arXiv:2402.12354, section 4): B learns `ratio` times as fast as
+        A, and so does DoRA's magnitude; an embedding's pair learns at the plain rate."""
+        assert self.routing is not None
+        lookups = {f"{path}.B" for path in self.routing.known[ADAPTER].embeddings}
+        fast = {n for n in self.parameters if n.endswith((".B", ".magnitude"))} - lookups
+        return [
+            {
+                "params": [p for n, p in self.parameters.items() if (n in fast) == one],
+                "ratio": ratio,
+            }
+            for one, ratio in ((False, 1.0), (True, self._ratio))
+        ]
 
     def set(self, tensors: dict[str, Tensor]) -> None:
         attaching.set_state(self._model, ADAPTER, tensors)
@@ -99,7 +110,16 @@ def _attached(model: nn.Module, settings: Settings) -> Routing:
         return attaching.add(model, ADAPTER, Adapter(0, 0, {}, prefix=before))
     paths = targets.resolve(settings.targets, attaching.matrices(model))
     routing = attaching.attach(
-        model, ADAPTER, paths, settings.rank, settings.alpha, settings.dropout, settings.seed
+        model,
+        ADAPTER,
+        paths,
+        settings.rank,
+        settings.alpha,
+        settings.dropout,
+        settings.seed,
+        rank_stabilised=settings.scaling == "rank-stabilised",
+        init=settings.init,
+        with_magnitudes=settings.method == "dora",
     )
     if before is not None:
         prefix.put(model, ADAPTER, before, routing)

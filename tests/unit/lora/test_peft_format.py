@@ -168,9 +168,9 @@ A, B = pair()
             {
                 f"{PATH}.lora_embedding_A": A,
                 f"{PATH}.lora_embedding_B": B,
-                f"{PATH}.base_layer.weight": torch.zeros(5, 6),
+                f"{PATH}.lora_magnitude_vector": torch.zeros(5),
             },
-            "adapter_bad_shape",
+            "adapter_magnitudes",
         ),
         ({"../../x.lora_A.weight": A, "../../x.lora_B.weight": B}, "adapter_strange_tensor"),
         ({f"{'a.' * 200}q.lora_A.weight": A}, "adapter_strange_tensor"),
