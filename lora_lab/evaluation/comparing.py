@@ -1,4 +1,5 @@
-"""Base and adapters side by side: their answers in step, then their figures.
+"""Base and adapters side by side: their answers in step, then their figures. A model that was
+wholly fine-tuned is a column like an adapter's.
 
 What is told are events, JSON-able all of them; column 0 is the base, then the adapters in order:
 
@@ -6,7 +7,8 @@ What is told are events, JSON-able all of them; column 0 is the base, then the a
     {"kind": "warning", "column": 1, "key": "compare.…", "facts": {…}}   odd, but no fault
     {"kind": "pieces", "pieces": [Piece as a dict, …]}                   one a step
     {"kind": "figures", "ms_per_token": [a column] | None,
-     "heldout": [{"name", "rows", "losses": [a column, None while unknown]}, …]}   fuller each time
+     "heldout": [{"name", "rows", "losses": [a column, None while unknown]}, …],
+     "base_text": the same of the base's own kind of text: what a column forgot}   fuller each time
     {"kind": "end", "seconds": 12.3}
 """
 
@@ -14,22 +16,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from lora_lab.config import HELDOUT_ROWS
 from lora_lab.data import tokenising
 from lora_lab.data.dataset import Dataset
 from lora_lab.errors import LabError
-from lora_lab.evaluation import loaded
-from lora_lab.evaluation.generating import Column, answering, stream
+from lora_lab.evaluation import forgetting, loaded, timing
+from lora_lab.evaluation.generating import Asked, Part, answering, in_step
 from lora_lab.evaluation.heldout import heldout_loss
+from lora_lab.evaluation.loaded import Voice
 from lora_lab.evaluation.prompting import prompt_ids
-from lora_lab.evaluation.timing import ms_per_token
 from lora_lab.lora import peft_format
-from lora_lab.models import sources
+from lora_lab.models import prefixed, sources
 
+MOST_ADAPTERS = 7  # beside the base: as many columns as can be told apart
 MOST_ANSWERS = 64  # prompts × columns: all are written in one pass
 TIMED_TOKENS = 64  # of the first prompt, as much as the timing reads
 Adapters = list[tuple[Path, float]]  # folder and strength
@@ -82,85 +86,118 @@ def compare(
 ) -> Iterator[dict[str, Any]]:
     """Events (see above). model: as sources.fetch takes it. measure: whether figures follow.
 
-    Raises LabError: a setting out of range, an adapter that cannot be read or whose shapes do not
-    fit, a prompt that is empty or too long, whatever loading the model can raise.
+    Raises LabError: a setting out of range, more columns than MOST_ADAPTERS beside the base, an
+    adapter that cannot be read or whose shapes do not fit, a prompt that is empty or too long,
+    whatever loading the model can raise.
     """
     began = time.monotonic()
-    adapters = [(folder, _number("strength", strength)) for folder, strength in adapters]
-    most, seed = int(_number("max_new_tokens", max_new_tokens)), int(_number("seed", seed))
-    temperature, top_p = _number("temperature", temperature), _number("top_p", top_p)
-    if not prompts or not all(isinstance(prompt, str) for prompt in prompts):
-        raise LabError("prompt_empty")
-    if len(prompts) * (1 + len(adapters)) > MOST_ANSWERS:
-        raise LabError("too_many_answers", prompts=len(prompts), most=MOST_ANSWERS)
-    asks = _asks(adapters)
+    adapters = _checked(adapters, prompts)
+    asked = Asked(
+        prompts,
+        int(_number("max_new_tokens", max_new_tokens)),
+        _number("temperature", temperature),
+        _number("top_p", top_p),
+        int(_number("seed", seed)),
+        system,
+        _asks(adapters),
+    )
     yield {"kind": "progress", "phase": "loading"}
     base = loaded.base(sources.fetch(model), place.device, place.precision)
-    with loaded.attached(base, [folder for folder, _ in adapters]) as routing:
+    with loaded.voices(base, adapters) as voices:
         yield from _warnings(base, adapters)
-        columns = _columns(adapters)
-        for pieces in stream(
-            base.model,
-            base.tokenizer,
-            routing,
-            prompts,
-            columns,
-            most,
-            temperature,
-            top_p,
-            seed,
-            system=system,
-            asks=asks,
-        ):
+        for pieces in in_step(_parts(voices), base.tokenizer, asked):
             yield {"kind": "pieces", "pieces": [asdict(piece) for piece in pieces]}
         if measure:
-            ids = prompt_ids(base.tokenizer, prompts[0], system, asks)
-            times = ms_per_token(base.model, routing, ids[:TIMED_TOKENS], columns)
-            yield from _figures(base, routing, adapters, texts, times)
+            yield from _figures(voices, texts, _times(voices, asked))
     yield {"kind": "end", "seconds": time.monotonic() - began}
 
 
 def evaluate(
     model: str, adapters: Adapters, texts: list[Text], place: Place
 ) -> Iterator[dict[str, Any]]:
-    """The held-out losses alone: compare's events without the pieces."""
+    """The losses alone: compare's events without the pieces."""
     began = time.monotonic()
-    adapters = [(folder, _number("strength", strength)) for folder, strength in adapters]
+    adapters = _checked(adapters, None)
     yield {"kind": "progress", "phase": "loading"}
     base = loaded.base(sources.fetch(model), place.device, place.precision)
-    with loaded.attached(base, [folder for folder, _ in adapters]) as routing:
+    with loaded.voices(base, adapters) as voices:
         yield from _warnings(base, adapters)
-        yield from _figures(base, routing, adapters, texts, None)
+        yield from _figures(voices, texts, None)
     yield {"kind": "end", "seconds": time.monotonic() - began}
 
 
+def _checked(adapters: Adapters, prompts: list[str] | None) -> Adapters:
+    """The adapters, once their strengths are numbers and there are not too many answers to give."""
+    told = [(folder, _number("strength", strength)) for folder, strength in adapters]
+    if len(told) > MOST_ADAPTERS:
+        raise LabError("too_many_columns", adapters=len(told), most=MOST_ADAPTERS)
+    if prompts is None:
+        return told
+    if not prompts or not all(isinstance(prompt, str) for prompt in prompts):
+        raise LabError("prompt_empty")
+    if len(prompts) * (1 + len(told)) > MOST_ANSWERS:
+        raise LabError("too_many_answers", prompts=len(prompts), most=MOST_ANSWERS)
+    return told
+
+
+def _parts(voices: list[Voice]) -> list[Part]:
+    """The columns of each model together."""
+    models = {id(voice.base): voice for voice in voices}
+    parts = []
+    for key, voice in models.items():
+        places = [place for place, other in enumerate(voices) if id(other.base) == key]
+        columns = [voices[place].column for place in places]
+        parts.append(Part(voice.base.model, voice.routing, columns, places))
+    return parts
+
+
+def _times(voices: list[Voice], asked: Asked) -> list[float]:
+    """Milliseconds a token of each column."""
+    tokenizer = voices[0].base.tokenizer
+    ids = prompt_ids(tokenizer, asked.prompts[0], asked.system, asked.asks)
+    ways = [timing.Way(voice.base.model, voice.routing, voice.column) for voice in voices]
+    return [median(times) for times in timing.taken(ways, ids[:TIMED_TOKENS], timing.STEPS)]
+
+
 def _figures(
-    base: loaded.Base,
-    routing: Any,
-    adapters: Adapters,
-    texts: list[Text],
-    times: list[float] | None,
+    voices: list[Voice], texts: list[Text], times: list[float] | None
 ) -> Iterator[dict[str, Any]]:
     """Figures, told anew each time one more is known."""
-    columns = _columns(adapters)
-    heldout: list[dict[str, Any]] = [
+    tokenizer = voices[0].base.tokenizer
+    english = Text(forgetting.stories(), forgetting.MOST_TOKENS, None)
+    measured = [_readable(text, voices) for text in (*texts, english)]
+    every = [
         {
             "name": text.dataset.name,
-            "rows": len(text.rows(base.tokenizer)),
-            "losses": [None] * len(columns),
+            "rows": len(text.rows(tokenizer)),
+            "losses": [None] * len(voices),
         }
-        for text in texts
+        for text in measured
     ]
-    told = {"kind": "figures", "ms_per_token": times, "heldout": heldout}
+    *heldout, base_text = every
+    told = {
+        "kind": "figures",
+        "ms_per_token": times,
+        "heldout": heldout,
+        "base_text": base_text,
+    }
     yield told
-    for text, figures in zip(texts, heldout, strict=True):
-        for place, column in enumerate(columns):
-            figures["losses"][place] = _loss(base, routing, column, text)
+    for text, figures in zip(measured, every, strict=True):
+        for place, voice in enumerate(voices):
+            figures["losses"][place] = _loss(voice, text)
             yield told
 
 
-def _loss(base: loaded.Base, routing: Any, column: Column, text: Text) -> float:
+def _readable(text: Text, voices: list[Voice]) -> Text:
+    """The text, cut where all columns can read it: a prefix takes positions of the context."""
+    base = voices[0].base.model
+    before = max(prefixed.length(voice.base.model, voice.column) for voice in voices)
+    return replace(text, max_length=forgetting.readable(base, text.max_length, before))
+
+
+def _loss(voice: Voice, text: Text) -> float:
     """The loss of a column on a text; found once for as long as neither changes."""
+    base, routing, column = voice
     adapter = column and (column, loaded.stamp(Path(column[0])))
     key = (text.dataset.fingerprint, text.max_length, text.most, adapter)
     if key not in base.losses:
@@ -171,10 +208,13 @@ def _loss(base: loaded.Base, routing: Any, column: Column, text: Text) -> float:
 
 
 def _warnings(base: loaded.Base, adapters: Adapters) -> Iterator[dict[str, Any]]:
-    """The same model from two sources is not the same bits: say where an adapter's base differs."""
-    for column, (folder, _) in enumerate(adapters, 1):
+    """The same model from two sources is not the same bits: say where an adapter's base differs.
+    And not everything has a dial: say where one was turned in vain."""
+    for column, (folder, strength) in enumerate(adapters, 1):
         made_on = _told(folder, "base")
         warning = {"kind": "warning", "column": column}
+        if strength not in (0, 1) and not loaded.has_dial(folder):
+            yield {**warning, "key": "compare.no_dial", "facts": {"adapter": folder.name}}
         if "hash" not in made_on:
             yield {**warning, "key": "compare.base_unchecked", "facts": {"adapter": folder.name}}
         elif made_on["hash"] != base.hash:
@@ -192,10 +232,6 @@ def _told(folder: Path, name: str) -> dict[str, Any]:
     """A part of what the lab wrote beside an adapter; empty where it is missing or no object."""
     part = peft_format.facts(folder).get(name)
     return part if isinstance(part, dict) else {}
-
-
-def _columns(adapters: Adapters) -> list[Column]:
-    return [None, *((str(folder), strength) for folder, strength in adapters)]
 
 
 def _number(name: str, value: Any) -> float:

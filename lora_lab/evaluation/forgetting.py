@@ -13,6 +13,8 @@ from lora_lab.config import assets
 from lora_lab.data import tokenising
 from lora_lab.data.dataset import Dataset
 from lora_lab.evaluation.heldout import heldout_loss
+from lora_lab.evaluation.prompting import context
+from lora_lab.models import prefixed
 
 MOST_TOKENS = 256  # a story; the longest of them is cut there
 
@@ -26,4 +28,12 @@ def stories() -> Dataset:
 
 def base_text_loss(model: Any, tokenizer: Any) -> float:
     """Nats a token on the English stories, with whatever is attached to model now."""
-    return heldout_loss(model, tokenising.encode(stories(), tokenizer, MOST_TOKENS))
+    prefix = prefixed.whole(model)
+    most = readable(model, MOST_TOKENS, 0 if prefix is None else len(prefix))
+    return heldout_loss(model, tokenising.encode(stories(), tokenizer, most))
+
+
+def readable(model: Any, most: int, before: int) -> int:
+    """most tokens, or as many as the model reads behind a prefix of `before` positions."""
+    limit = context(model)
+    return most if limit is None else min(most, limit - before)

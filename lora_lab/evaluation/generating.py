@@ -11,7 +11,7 @@ prompt 2 ┬ base        ─► "The"   ─► " cat"  ─► …      for all r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,36 @@ class Piece:
     ended: str | None
 
 
+@dataclass(frozen=True)
+class Part:
+    """The columns that one model answers, all in one pass.
+
+    routing: the model's adapters (lora.routing.Routing); None for a model that has none. places:
+    where each of the columns stands among those of all models.
+    """
+
+    model: Any
+    routing: Any
+    columns: list[Column]
+    places: list[int]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every column is asked, and how the tokens are chosen (choosing.Chooser).
+
+    system, asks: see prompting.prompt_ids.
+    """
+
+    prompts: list[str]
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    system: str = ""
+    asks: bool | None = None
+
+
 def stream(
     model: Any,
     tokenizer: Any,
@@ -55,35 +85,70 @@ def stream(
     system: str = "",
     asks: bool | None = None,
 ) -> Iterator[list[Piece]]:
+    """in_step of one model."""
+    part = Part(model, routing, columns, list(range(len(columns))))
+    asked = Asked(prompts, max_new_tokens, temperature, top_p, seed, system, asks)
+    yield from in_step([part], tokenizer, asked, stop)
+
+
+def in_step(
+    parts: list[Part], tokenizer: Any, asked: Asked, stop: Callable[[], bool] = lambda: False
+) -> Iterator[list[Piece]]:
     """One list of pieces a step, one piece for each answer still being written.
 
-    routing: the model's adapters (lora.layer.Routing); None for a model that has none. system,
-    asks: see prompting.prompt_ids. Columns that ask for the same thing (strength 0 is the
-    base) are computed once. The model and routing are left as they were found, also when the
-    caller stops early. Raises LabError before the first step where a prompt is empty or longer
-    than the model reads.
+    The models take their steps in turn and meet the same luck. Columns of one model that ask for
+    the same thing (strength 0 is the base) are computed once. Models and routings are left as they
+    were found, also when the caller stops early. Raises LabError before the first step where a
+    prompt is empty or longer than the model reads.
     """
-    asked = [prompt_ids(tokenizer, prompt, system, asks) for prompt in prompts]
-    distinct = list(dict.fromkeys(_plain(column) for column in columns))
-    places = [[i for i, c in enumerate(columns) if _plain(c) == d] for d in distinct]
-    answers = [
-        _Answer(p, places[d], Unfolding(tokenizer, ids), max_new_tokens, _room(model, ids, column))
-        for p, ids in enumerate(asked)
-        for d, column in enumerate(distinct)
-    ]
-    forward = Forward(model, [ids for ids in asked for _ in distinct], max_new_tokens)
-    choose, ends = Chooser(temperature, top_p, seed), end_tokens(model, tokenizer)
-    with answering(model, routing, distinct * len(prompts)):
-        while any(answer.ended is None for answer in answers):
+    ids = [prompt_ids(tokenizer, prompt, asked.system, asked.asks) for prompt in asked.prompts]
+    with ExitStack() as held:
+        writings = [_Writing(part, tokenizer, ids, asked) for part in parts]
+        for writing in writings:
+            held.enter_context(answering(writing.model, writing.routing, writing.rows))
+        while any(writing.going for writing in writings):
             if stop():
-                yield [piece for answer in answers for piece in answer.stopped()]
+                yield [piece for writing in writings for piece in writing.stopped()]
                 return
-            tokens = forward.step(choose)
-            yield [
-                piece
-                for answer, token in zip(answers, tokens, strict=True)
-                for piece in answer.add(token, ends)
-            ]
+            yield [piece for writing in writings if writing.going for piece in writing.step()]
+
+
+class _Writing:
+    """One model's answers, from the prompts' tokens on."""
+
+    def __init__(self, part: Part, tokenizer: Any, prompts: list[list[int]], asked: Asked):
+        self.model, self.routing = part.model, part.routing
+        shown: dict[Column, list[int]] = {}
+        for column, place in zip(part.columns, part.places, strict=True):
+            shown.setdefault(_plain(column), []).append(place)
+        self.rows = list(shown) * len(prompts)
+        self._answers = [
+            _Answer(
+                number,
+                places,
+                Unfolding(tokenizer, ids),
+                asked.max_new_tokens,
+                room(part.model, ids, prefixed.length(part.model, column)),
+            )
+            for number, ids in enumerate(prompts)
+            for column, places in shown.items()
+        ]
+        every_row = [ids for ids in prompts for _ in shown]
+        self._forward = Forward(part.model, every_row, asked.max_new_tokens)
+        self._choose = Chooser(asked.temperature, asked.top_p, asked.seed)
+        self._ends = end_tokens(part.model, tokenizer)
+
+    @property
+    def going(self) -> bool:
+        return any(answer.ended is None for answer in self._answers)
+
+    def step(self) -> list[Piece]:
+        tokens = self._forward.step(self._choose)
+        pairs = zip(self._answers, tokens, strict=True)
+        return [piece for answer, token in pairs for piece in answer.add(token, self._ends)]
+
+    def stopped(self) -> list[Piece]:
+        return [piece for answer in self._answers for piece in answer.stopped()]
 
 
 @contextmanager
@@ -100,11 +165,6 @@ def answering(model: Any, routing: Any, rows: list[Column]) -> Iterator[None]:
         model.train(was_training)
         if routing:
             routing.whole, routing.by_row = before
-
-
-def _room(model: Any, ids: list[int], column: Column) -> int | None:
-    """How many tokens an answer may have: a prefix takes positions too."""
-    return room(model, ids, prefixed.length(model, column))
 
 
 class _Answer:

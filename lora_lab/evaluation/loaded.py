@@ -1,4 +1,5 @@
-"""The bases that were loaded last, kept so that the next comparison starts at once."""
+"""The models that were loaded last, kept so that the next comparison starts at once; and what
+answers in each column of one: the base, an adapter on it, or a model of its own."""
 
 from __future__ import annotations
 
@@ -7,15 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from lora_lab.errors import LabError
-from lora_lab.lora import attaching, peft_format
+from lora_lab.lora import attaching, peft_format, peft_prefix
 from lora_lab.models import loading, sources
 
-MOST = 2  # bases kept; a third pushes out the one used longest ago
+MOST = 3  # models kept; a fourth pushes out the one used longest ago
+Column = tuple[str, float] | None  # as generating.Column
 
 
 @dataclass
@@ -34,6 +36,14 @@ class Base:
     def hash(self) -> str:
         """Of the weights in its files, whatever the precision it was loaded in."""
         return loading.base_hash(self.local.folder)
+
+
+class Voice(NamedTuple):
+    """What answers in one column: a model, the Routing of its adapters (or None), and which."""
+
+    base: Base
+    routing: Any
+    column: Column
 
 
 def base(local: sources.Local, device: str, precision: str) -> Base:
@@ -65,9 +75,48 @@ def attached(base: Base, folders: list[Path]) -> Iterator[Any]:
         attaching.detach(base.model)
 
 
+@contextmanager
+def voices(base: Base, adapters: list[tuple[Path, float]]) -> Iterator[list[Voice]]:
+    """The base's voice, then each adapter's at its strength, or each whole model's.
+
+    Afterwards the base is back, bit for bit. Raises LabError where one cannot be read or does not
+    fit the base.
+    """
+    own = {folder: whole(folder, base) for folder, _ in adapters if is_model(folder)}
+    with attached(base, [folder for folder, _ in adapters if folder not in own]) as routing:
+        speaking = [Voice(base, routing, None)]
+        for folder, strength in adapters:
+            if folder not in own:
+                speaking.append(Voice(base, routing, (str(folder), strength)))
+            else:
+                speaking.append(Voice(own[folder], None, None) if strength else speaking[0])
+        yield speaking
+
+
+def is_model(folder: Path) -> bool:
+    """Whether an "adapter" is a whole model, as full fine-tuning leaves one."""
+    return (folder / "config.json").is_file() and not (folder / peft_format.CONFIG).is_file()
+
+
+def has_dial(folder: Path) -> bool:
+    """Whether strength multiplies something: a prefix alone or a whole model is there or not."""
+    return not is_model(folder) and bool(peft_format.load(folder).tensors)
+
+
+def whole(folder: Path, like: Base) -> Base:
+    """The model in folder, where and in what `like` computes; LabError where it reads other
+    tokens."""
+    precision = str(like.model.dtype).removeprefix("torch.")
+    made = base(sources.fetch(str(folder)), str(like.model.device), precision)
+    if made.model.config.vocab_size != like.model.config.vocab_size:
+        raise LabError("model_reads_other_tokens", model=folder.name)
+    return made
+
+
 def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Changes when a weight file of folder does."""
-    files = sorted(folder.glob("*.safetensors"))
+    """Changes when a weight file of folder does, or of the prefix inside it."""
+    inside = (folder / peft_prefix.FOLDER).glob("*.safetensors")
+    files = [*sorted(folder.glob("*.safetensors")), *inside]
     return tuple((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
 
 

@@ -13,6 +13,8 @@ from lora_lab.lora import peft_format
 from lora_lab.runs import folder
 from lora_lab.runs.folder import Run
 
+WEIGHTS = (peft_format.TENSORS, "model.safetensors")  # an adapter's, a whole model's
+
 
 def heldout(adapters: list[Path]) -> list[Text]:
     """The held-out texts of the runs that made the adapters and are still here, each once."""
@@ -34,10 +36,13 @@ def _maker(adapter: Path) -> Run | None:
         run = folder.find(str(peft_format.facts(adapter).get("id")))
     except LabError:
         return None
-    name = peft_format.TENSORS
-    mine, made = adapter / name, run.adapter / name
-    same = made.is_file() and filecmp.cmp(mine, made, shallow=False)
-    return run if same else None
+    names = [name for name in WEIGHTS if (run.adapter / name).is_file()]
+    same = [_alike(adapter / name, run.adapter / name) for name in names]
+    return run if same and all(same) else None
+
+
+def _alike(mine: Path, made: Path) -> bool:
+    return mine.is_file() and filecmp.cmp(mine, made, shallow=False)
 
 
 def _text(run: Run) -> Text:

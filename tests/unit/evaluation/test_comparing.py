@@ -1,5 +1,6 @@
 """Comparing on a model and adapters that lie in folders, as a person's do."""
 
+import copy
 import json
 
 import pytest
@@ -9,8 +10,10 @@ from lora_lab.data.dataset import Dataset
 from lora_lab.errors import LabError
 from lora_lab.evaluation import loaded
 from lora_lab.evaluation.comparing import Place, Text, compare, evaluate
-from lora_lab.lora import attaching, peft_format
+from lora_lab.lora import attaching, peft_format, prefix
+from lora_lab.lora.adapter import Adapter
 from lora_lab.models import loading
+from tests import tiny_models
 
 PLACE = Place()
 SHORT = {"max_new_tokens": 12}
@@ -69,10 +72,78 @@ def test_events_are_json_and_come_in_order(model, folder, tmp_path, text):
     base, one, zero = texts_of(events, 3)
     assert base == zero != one
     figures = [event for event in events if event["kind"] == "figures"][-1]
-    (heldout,) = figures["heldout"]
+    (heldout,), english = figures["heldout"], figures["base_text"]["losses"]
+    assert english[0] == english[2] != english[1]
     assert heldout["name"] == "stories.csv" and heldout["rows"] == 5
     assert heldout["losses"][0] == heldout["losses"][2] != heldout["losses"][1]
     assert len(figures["ms_per_token"]) == 3 and min(figures["ms_per_token"]) > 0
+
+
+def fine_tuned(model, tokenizer, to):
+    """A whole model with weights of its own, as full fine-tuning leaves one."""
+    changed = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in changed.parameters():
+            parameter.mul_(1.2)
+    changed.save_pretrained(to)
+    tokenizer.save_pretrained(to)
+    peft_format.write_facts(to, {"settings": {"method": "full"}})
+    return to
+
+
+def test_a_whole_model_is_a_column_in_step_with_the_others(
+    model, folder, tokenizer, tmp_path, text
+):
+    whole = fine_tuned(model, tokenizer, tmp_path / "full")
+    chosen = adapter(model, tmp_path / "one")
+    columns = [(whole, 1.0), (chosen, 1.0), (whole, 0.0)]
+    asked = {"max_new_tokens": 12, "temperature": 1.0, "seed": 3}
+    events = list(compare(str(folder), columns, ["Hi", "A cat"], [text], PLACE, **asked))
+    steps = [event["pieces"] for event in events if event["kind"] == "pieces"]
+    assert {(piece["prompt"], piece["column"]) for piece in steps[0]} == {
+        (prompt, column) for prompt in range(2) for column in range(4)
+    }
+    alone = list(compare(str(whole), [], ["Hi", "A cat"], [text], PLACE, **asked))
+    base, full, one, off = texts_of(events, 4)
+    assert full == texts_of(alone, 1)[0]
+    assert base == off and len({base, full, one}) == 3
+    told, own = events[-2], alone[-2]
+    for name in ("heldout", "base_text"):
+        found = told[name][0] if name == "heldout" else told[name]
+        wanted = own[name][0] if name == "heldout" else own[name]
+        assert found["losses"][1] == pytest.approx(wanted["losses"][0], rel=1e-6)
+        assert found["losses"][0] == found["losses"][3] != found["losses"][1]
+    assert len(told["ms_per_token"]) == 4
+
+
+def test_a_model_of_another_vocabulary_is_refused(folder, tokenizer, tmp_path):
+    tiny_models.save("llama", tmp_path / "other")
+    with pytest.raises(LabError) as caught:
+        list(compare(str(folder), [(tmp_path / "other", 1.0)], ["Hi"], [], PLACE, **SHORT))
+    assert caught.value.key == "model_reads_other_tokens"
+
+
+def test_a_prefix_is_a_column_and_says_that_it_has_no_dial(model, folder, tmp_path, text):
+    made = Adapter(0, 0, {}, prefix=prefix.gaussian(model, 9, seed=4))
+    peft_format.save(tmp_path / "p", made, "tiny", {})
+    columns = [(tmp_path / "p", 0.5), (tmp_path / "p", 1.0), (tmp_path / "p", 0.0)]
+    events = list(compare(str(folder), columns, ["Hi"], [text], PLACE, **SHORT))
+    said = [event for event in events if event.get("key") == "compare.no_dial"]
+    assert [event["column"] for event in said] == [1]
+    base, half, one, off = texts_of(events, 4)
+    assert base == off != one == half
+    losses = events[-2]["heldout"][0]["losses"]
+    assert losses[0] == losses[3] != losses[1] == losses[2]
+
+
+def test_seven_adapters_beside_the_base_and_no_more(model, folder, tmp_path):
+    chosen = [(adapter(model, tmp_path / str(n), seed=n), 1.0) for n in range(1, 9)]
+    asked = {**SHORT, "measure": False}
+    events = list(compare(str(folder), chosen[:7], ["Hi"], [], PLACE, **asked))
+    assert all(texts_of(events, 8))
+    with pytest.raises(LabError) as caught:
+        list(compare(str(folder), chosen, ["Hi"], [], PLACE, **asked))
+    assert caught.value.key == "too_many_columns"
 
 
 def test_strength_is_a_dial_on_the_scale(model, folder, tmp_path, text):
@@ -139,7 +210,7 @@ def test_an_adapter_that_does_not_fit_is_refused_and_leaves_nothing(model, folde
     with pytest.raises(LabError) as caught:
         list(compare(str(folder), [(fits, 1.0), (tmp_path / "not", 1.0)], ["Hi"], [], PLACE))
     assert caught.value.key == "adapter_does_not_fit"
-    assert len(list(evaluate(str(folder), [(fits, 1.0)], [], PLACE))) == 4
+    assert list(evaluate(str(folder), [(fits, 1.0)], [], PLACE))[-1]["kind"] == "end"
 
 
 def test_an_adapter_for_prompts_meets_them_as_in_its_training(model, folder, tmp_path):
