@@ -61,7 +61,7 @@ def standing(run: dict[str, Any], events: Events, place: dict[str, Any], languag
     error = run["error"]
     body = problem_card(LabError.from_json(error), language) if error else ""
     if state == "queued":
-        body += _line(_waiting(place, language))
+        body += line(_waiting(place, language))
     elif state == "running":
         body += _progress(from_json(run["settings"]), events, language)
     else:
@@ -99,7 +99,7 @@ def _progress(settings: Settings, events: Events, language: str) -> str:
         return preparing(last, language)
     train = of_kind(events, "train")
     if not train:
-        return _line(say("progress.measuring", language))
+        return line(say("progress.measuring", language))
     told = say(
         "progress.training",
         language,
@@ -109,17 +109,17 @@ def _progress(settings: Settings, events: Events, language: str) -> str:
         left=duration(train["seconds_left"], language),
         memory=byte_size(train["memory_bytes"], language),
     )
-    return _bar(train["step"] / settings.steps, told) + _line(told)
+    return bar(train["step"] / settings.steps, told) + line(told)
 
 
 def preparing(last: dict[str, Any] | None, language: str) -> str:
     """Starting, downloading or loading: last is the latest progress event."""
     if last is None:
-        return _line(say("progress.starting", language))
+        return line(say("progress.starting", language))
     phase = last.get("phase")
     if phase != "fetching":
         still = phase if phase in ("converting", "waiting") else "loading"
-        return _line(say(f"progress.{still}", language))
+        return line(say(f"progress.{still}", language))
     done, total, left = last.get("done"), last.get("total"), last.get("seconds_left")
     told = say("progress.fetching", language)
     if total and done is not None:
@@ -127,8 +127,8 @@ def preparing(last: dict[str, Any] | None, language: str) -> str:
         told += (
             f" · {say('progress.left', language, time=duration(left, language))}" if left else ""
         )
-        return _bar(done / total, told) + _line(told)
-    return _line(told)
+        return bar(done / total, told) + line(told)
+    return line(told)
 
 
 def _result(run: dict[str, Any], language: str) -> str:
@@ -144,7 +144,7 @@ def _result(run: dict[str, Any], language: str) -> str:
         steps=result["steps"],
         speed=round(result["tokens_per_second"]),
     )
-    return _line(told) + _forecast_beside(run.get("forecast") or {}, result, language)
+    return line(told) + _forecast_beside(run.get("forecast") or {}, result, language)
 
 
 def _loss(loss: float | None, language: str) -> str:
@@ -172,7 +172,7 @@ def _forecast_beside(forecast: dict[str, Any], result: dict[str, Any], language:
     return f'<table class="figures"><tr>{heads}</tr>{"".join(rows)}</table>'
 
 
-def _bar(share: float, told: str) -> str:
+def bar(share: float, told: str) -> str:
     return (
         f'<div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="100"'
         f' aria-valuenow="{100 * share:.0f}" aria-label="{safe(told)}">'
@@ -180,5 +180,5 @@ def _bar(share: float, told: str) -> str:
     )
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
     return f'<p class="line">{safe(text)}</p>'
