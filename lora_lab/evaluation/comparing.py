@@ -166,7 +166,7 @@ def _figures(
     tokenizer = voices[0].base.tokenizer
     english = Text(forgetting.stories(), forgetting.MOST_TOKENS, None)
     measured = [_readable(text, voices) for text in (*texts, english)]
-    every = [
+    every: list[dict[str, Any]] = [
         {
             "name": text.dataset.name,
             "rows": len(text.rows(tokenizer)),

@@ -19,6 +19,7 @@ from lora_lab.config import Settings
 from lora_lab.lora import attaching, peft_format, prefix, targets
 from lora_lab.lora.adapter import Adapter
 from lora_lab.lora.routing import Routing
+from lora_lab.training import rates
 
 ADAPTER = "adapter"  # its name while it is attached
 
@@ -70,18 +71,23 @@ class Adapting:
         self.parameters = dict(zip(names, trained, strict=True))
 
     def groups(self) -> list[dict[str, Any]]:
-        """LoRA+ (Hayou et al. 2024, arXiv:2402.12354, section 4): B learns `ratio` times as fast as
-        A, and so does DoRA's magnitude; an embedding's pair learns at the plain rate."""
-        assert self.routing is not None
-        lookups = {f"{path}.B" for path in self.routing.known[ADAPTER].embeddings}
-        fast = {n for n in self.parameters if n.endswith((".B", ".magnitude"))} - lookups
+        ratios = {name: self._rate_over_a(name) for name in self.parameters}
         return [
-            {
-                "params": [p for n, p in self.parameters.items() if (n in fast) == one],
-                "ratio": ratio,
-            }
-            for one, ratio in ((False, 1.0), (True, self._ratio))
+            {"params": [p for name, p in self.parameters.items() if ratios[name] == ratio]}
+            | {"ratio": ratio}
+            for ratio in dict.fromkeys(ratios.values())
         ]
+
+    def _rate_over_a(self, name: str) -> float:
+        """LoRA+ (Hayou et al. 2024, arXiv:2402.12354, section 4): B learns `ratio` times as fast as
+        A, and so does DoRA's magnitude; an embedding's pair learns at the plain rate. A prefix
+        beside LoRA learns as much faster than A as it would alone."""
+        assert self.routing is not None
+        if name == "prefix":
+            return 1.0 if len(self.parameters) == 1 else rates.PREFIX_OVER_LORA
+        path, _, side = name.rpartition(".")
+        plain = side == "A" or path in self.routing.known[ADAPTER].embeddings
+        return 1.0 if plain else self._ratio
 
     def set(self, tensors: dict[str, Tensor]) -> None:
         attaching.set_state(self._model, ADAPTER, tensors)

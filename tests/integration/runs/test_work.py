@@ -296,4 +296,5 @@ def test_what_training_on_a_task_forgets_is_measured_at_both_ends(queued, tiny):
 def test_a_rate_that_nobody_chose_stands_in_the_config(queued):
     assert queued().settings.learning_rate == rates.SMALL["lora"]
     assert queued(method="full").settings.learning_rate == rates.SMALL["full"]
+    assert queued(method="prefix").settings.learning_rate == rates.SMALL["prefix"]
     assert queued(learning_rate=0.5).settings.learning_rate == 0.5
