@@ -130,7 +130,7 @@ def matrices(model: nn.Module) -> dict[str, tuple[int, int]]:
     return {
         path.removesuffix(".base"): (matrix(module).shape[1], matrix(module).shape[0])
         for path, module in model.named_modules()
-        if is_matrix(module)
+        if is_matrix(path, module)
     }
 
 
@@ -233,7 +233,7 @@ def _base(model: nn.Module, path: str) -> nn.Module:
     except AttributeError:
         module = None
     base = module.base if isinstance(module, LoRALayer) else module
-    if base is None or not is_matrix(base):
+    if base is None or not is_matrix(path, base):
         raise LabError("target_not_a_matrix", path=path)
     return base
 

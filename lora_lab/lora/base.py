@@ -14,12 +14,16 @@ from torch.nn.functional import embedding, linear
 
 from lora_lab.errors import LabError
 from lora_lab.lora.adapter import Adapter
+from lora_lab.lora.targets import POSITIONS
 
 
-def is_matrix(module: nn.Module) -> bool:
-    """Whether LoRA can stand beside it. Of embeddings the plain kind alone: the others do more
-    than look up (OPT's positions are shifted, Gemma 3's vectors scaled)."""
-    return isinstance(module, nn.Linear) or is_turned(module)
+def is_matrix(path: str, module: nn.Module) -> bool:
+    """Whether LoRA can stand beside it. Of embeddings the plain kind alone, since the others do
+    more than look up (Gemma 3 scales its vectors), and only those of tokens: a batch shares its
+    positions, and its rows could not take adapters of their own."""
+    if is_embedding(module):
+        return path.removesuffix(".base").rpartition(".")[2] not in POSITIONS
+    return isinstance(module, nn.Linear) or is_conv1d(module)
 
 
 def is_embedding(module: nn.Module) -> bool:

@@ -123,6 +123,20 @@ def test_rows_choose_in_models_that_run_rows_together(ids):
     assert torch.allclose(mixed[[0, 2]], base[[0, 2]], atol=1e-6)
 
 
+@torch.no_grad()
+def test_a_row_that_overflows_leaves_the_others_alone(llama, ids):
+    routing = trained(llama, "a")
+    trained(llama, "b")
+    for parameter in attaching.trainable_parameters(llama, "b"):
+        parameter *= 1e30
+    routing.rows([("a", 1.0), None, None])
+    wanted = llama(ids).logits
+    routing.rows([("a", 1.0), ("b", 1.0), None])
+    found = llama(ids).logits
+    assert not found[1].isfinite().all()
+    assert torch.allclose(found[[0, 2]], wanted[[0, 2]], atol=1e-6)
+
+
 def test_an_unknown_name_is_not_taken_for_the_base(llama):
     routing = trained(llama, "a")
     with pytest.raises(KeyError):
