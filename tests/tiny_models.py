@@ -28,8 +28,10 @@ OPT = {"ffn_dim": 48, "word_embed_proj_dim": 32}
 FAMILIES: dict[str, dict[str, Any]] = {
     "llama": COMMON | {"tie_word_embeddings": True},
     "qwen2": COMMON | {"tie_word_embeddings": True},
+    "qwen3": COMMON | {"tie_word_embeddings": True, "head_dim": 16},
     "gpt2": GPT2 | {"bos_token_id": 0, "eos_token_id": 1},
     "gpt_neox": COMMON | {"tie_word_embeddings": False},
+    "gemma": COMMON | {"head_dim": 16},
     "gemma3_text": COMMON | {"head_dim": 16, "sliding_window": 32},
     "opt": COMMON | OPT,
     "phi": COMMON,
