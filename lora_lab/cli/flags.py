@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_lab import words
-from lora_lab.cli import ladder
+from lora_lab.cli import ladder, shelf
 from lora_lab.config import Settings
 
 Describe = Callable[[str], str]  # a flag's name -> its line of help
@@ -27,6 +27,8 @@ VERBS = (
     "factorise",
     "spectrum",
     "ladder",
+    "adapters",
+    "merge",
 )
 # The settings each verb takes, by group or by name.
 TAKES = {
@@ -156,6 +158,8 @@ _FLAGS: dict[str, Any] = {
     "factorise": _factorise,
     "spectrum": _spectrum,
     "ladder": ladder.flags,
+    "adapters": shelf.flags,
+    "merge": shelf.merge_flags,
 }
 
 

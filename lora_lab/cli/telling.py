@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from lora_lab.cli import ladder
+from lora_lab.cli import ladder, shelf
 from lora_lab.words import byte_size, duration, number, say
 
 SHOWN_VALUES = 16  # singular values in a line
@@ -232,4 +232,6 @@ _SENTENCES = {
     "factorise": _factorised,
     "spectrum": _spectrum,
     "ladder": ladder.sentences,
+    "adapters": shelf.sentences,
+    "merge": shelf.merged,
 }

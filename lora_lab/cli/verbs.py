@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lora_lab import lab
-from lora_lab.cli import flags
+from lora_lab.cli import flags, naming, shelf
 from lora_lab.cli import ladder as race
 from lora_lab.cli.foreground import follow
+from lora_lab.config import Settings
 from lora_lab.errors import LabError
 from lora_lab.runs import folder
 
@@ -33,13 +34,13 @@ def count(told: argparse.Namespace, tell: Tell) -> Answer:
 
 def train(told: argparse.Namespace, tell: Tell) -> Answer:
     settings = flags.settings(told)
-    _check_out(told.out)
+    naming.check_out(told.out)
     run_id = _with_shapes(settings.model, lambda: lab.start(settings, OWNER), tell)
     return _to_its_end(run_id, told.out, tell)
 
 
 def resume(told: argparse.Namespace, tell: Tell) -> Answer:
-    _check_out(told.out)
+    naming.check_out(told.out)
     lab.resume(told.run, folder.find(told.run).owner)
     return _to_its_end(told.run, told.out, tell)
 
@@ -56,7 +57,7 @@ def runs(told: argparse.Namespace, tell: Tell) -> Answer:
 
 
 def compare(told: argparse.Namespace, tell: Tell) -> Answer:
-    settings, adapters = flags.settings(told), _adapters(told.adapter)
+    settings, adapters = _on_its_base(told)
     names = ("device", "precision", "threads")
     sampling = ("max_new_tokens", "temperature", "top_p", "seed", "system")
     events = lab.compare(
@@ -94,7 +95,7 @@ def compare(told: argparse.Namespace, tell: Tell) -> Answer:
 
 
 def evaluate(told: argparse.Namespace, tell: Tell) -> Answer:
-    settings, adapters = flags.settings(told), _adapters(told.adapter)
+    settings, adapters = _on_its_base(told)
     columns = [None, *adapters]
     chosen = [(str(path), strength) for path, strength in adapters.values()]
     answer: Answer = {"model": settings.model, "warnings": []}
@@ -121,8 +122,8 @@ def factorise(told: argparse.Namespace, tell: Tell) -> Answer:
 
 
 def spectrum(told: argparse.Namespace, tell: Tell) -> Answer:
-    other = str(_folder(told.other)) if told.other else None
-    events = lab.spectrum(str(_folder(told.adapter)), other, told.model)
+    other = str(naming.adapter(told.other)) if told.other else None
+    events = lab.spectrum(str(naming.adapter(told.adapter)), other, told.model)
     *before, found = events
     for event in before:
         tell(event)
@@ -148,7 +149,16 @@ VERBS: dict[str, Callable[[argparse.Namespace, Tell], Answer]] = {
     "factorise": factorise,
     "spectrum": spectrum,
     "ladder": ladder,
+    "adapters": shelf.adapters,
+    "merge": shelf.merge,
 }
+
+
+def _on_its_base(told: argparse.Namespace) -> tuple[Settings, dict[str, tuple[Path, float]]]:
+    """The settings and the adapters; the model is the adapters' own where none was named."""
+    settings, adapters = flags.settings(told), naming.adapters(told.adapter)
+    folders = [path for path, _ in adapters.values()]
+    return replace(settings, model=naming.base(settings.model, folders)), adapters
 
 
 def _with_shapes(model: str, use: Callable[[], T], tell: Tell) -> T:
@@ -185,57 +195,6 @@ def _to_its_end(run_id: str, out: Path | None, tell: Tell) -> Answer:
         "last_loss": losses[-1] if losses else None,
         **(run.result() or {}),
     }
-
-
-def _check_out(out: Path | None) -> None:
-    """The folder is made now: a place that cannot be written to is not found out after training."""
-    if out is None:
-        return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        strange = next(
-            (p for p in out.iterdir() if not (out / "adapter_config.json").exists()), None
-        )
-    except OSError as error:
-        raise LabError("out_not_writable", folder=str(out), reason=error.strerror) from error
-    if strange:
-        raise LabError("out_not_empty", folder=str(out), found=strange.name)
-
-
-def _adapters(told: list[str]) -> dict[str, tuple[Path, float]]:
-    """NAME_OR_DIR[=STRENGTH] -> folder and strength, by the name to show.
-
-    The name is what was typed, without the strength where that leaves no two alike.
-    """
-    split = [_strength(text) for text in told]
-    alone = [name for name, _ in split]
-    names = [
-        name if alone.count(name) == 1 else text for text, name in zip(told, alone, strict=True)
-    ]
-    return {
-        shown: (_folder(name), strength)
-        for shown, (name, strength) in zip(names, split, strict=True)
-    }
-
-
-def _strength(text: str) -> tuple[str, float]:
-    name, equals, strength = text.rpartition("=")
-    if not equals or Path(text).exists():
-        return text, 1.0
-    try:
-        return name, float(strength)
-    except ValueError:
-        raise LabError("strength_not_a_number", adapter=text, value=strength) from None
-
-
-def _folder(name: str) -> Path:
-    """A folder, or the adapter of the run of that name."""
-    if Path(name).is_dir():
-        return Path(name)
-    try:
-        return folder.find(name).adapter
-    except LabError:
-        raise LabError("no_such_adapter", adapter=name) from None
 
 
 def _by_adapter(values: list[Any] | None, columns: list[str | None]) -> dict[str, Any]:

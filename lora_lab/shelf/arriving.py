@@ -45,6 +45,7 @@ def arrive(owner: str, source: Source, model: str = "") -> tuple[entry.Entry, st
         adapter = peft_format.load(place)
         base = base_of(place, model, source.local_bases)
         check_fits(adapter, measuring.describe(base))
+        _forget_claims(place)
         facts = {"name": source.name, "origin": "imported", "model": base, "source": origin}
         made = entry.create(owner, lambda to: shutil.copytree(place, to), **facts)
     return made, _same_base(made.adapter, base)
@@ -68,6 +69,13 @@ def _bring(source: Source, place: Path) -> str:
     if pickled and not (place / hub_adapter.TENSORS).exists():
         raise LabError("adapter_pickle", file=source.folder.name)
     return f"folder:{source.folder.absolute()}"
+
+
+def _forget_claims(folder: Path) -> None:
+    """What was proved elsewhere is not proved here."""
+    facts = peft_format.facts(folder)
+    if facts.pop("proof", None) is not None:
+        peft_format.write_facts(folder, facts)
 
 
 def base_of(folder: Path, chosen: str = "", local: bool = True) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lora_lab import config
-from lora_lab.cli import flags, verbs
+from lora_lab.cli import flags, naming, verbs
 from lora_lab.cli.main import main
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
@@ -191,7 +191,7 @@ def test_adapters_with_and_without_strength(home):
     for name in ("one", "two", "a=b"):
         (home / name).mkdir()
     one, two, odd = (str(home / name) for name in ("one", "two", "a=b"))
-    told = verbs._adapters([one, f"{two}=-0.5", odd, f"{odd}=2"])
+    told = naming.adapters([one, f"{two}=-0.5", odd, f"{odd}=2"])
     assert told == {
         one: (Path(one), 1.0),
         two: (Path(two), -0.5),
@@ -205,7 +205,7 @@ def test_adapters_with_and_without_strength(home):
 )
 def test_adapters_that_are_none(text, key):
     with pytest.raises(LabError) as caught:
-        verbs._adapters([text])
+        naming.adapters([text])
     assert caught.value.key == key
 
 

@@ -1,0 +1,69 @@
+"""What flags name: adapters, their base, and the folder for what comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lora_lab import lab
+from lora_lab.config import Settings
+from lora_lab.errors import LabError
+from lora_lab.shelf import entry
+
+
+def adapters(told: list[str]) -> dict[str, tuple[Path, float]]:
+    """NAME_OR_DIR[=STRENGTH] -> folder and strength, by the name to show.
+
+    The name is what was typed, without the strength where that leaves no two alike.
+    """
+    split = [_strength(text) for text in told]
+    alone = [name for name, _ in split]
+    names = [
+        name if alone.count(name) == 1 else text for text, name in zip(told, alone, strict=True)
+    ]
+    return {
+        shown: (adapter(name), strength)
+        for shown, (name, strength) in zip(names, split, strict=True)
+    }
+
+
+def _strength(text: str) -> tuple[str, float]:
+    name, equals, strength = text.rpartition("=")
+    if not equals or Path(text).exists():
+        return text, 1.0
+    try:
+        return name, float(strength)
+    except ValueError:
+        raise LabError("strength_not_a_number", adapter=text, value=strength) from None
+
+
+def adapter(name: str) -> Path:
+    """A folder, or the adapter of that id or name on the shelf, whoever's it is."""
+    if Path(name).is_dir():
+        return Path(name)
+    return entry.named(name).adapter
+
+
+def base(model: str, folders: list[Path]) -> str:
+    """The model meant: where none was named, the one that the first adapter was made on."""
+    if model != Settings.model or not folders:
+        return model
+    try:
+        return lab.base_of(str(folders[0]))
+    except LabError:
+        return model  # what does not fit it is said when it is attached
+
+
+def check_out(out: Path | None, holding: str = "adapter_config.json") -> None:
+    """The folder is made now: a place that cannot be written to is not found out after the work.
+
+    holding: the file that tells a result of the same kind, which may be replaced.
+    """
+    if out is None:
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        strange = next((p for p in out.iterdir() if not (out / holding).exists()), None)
+    except OSError as error:
+        raise LabError("out_not_writable", folder=str(out), reason=error.strerror) from error
+    if strange:
+        raise LabError("out_not_empty", folder=str(out), found=strange.name)
