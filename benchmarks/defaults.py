@@ -17,7 +17,7 @@ from lora_lab.config import Settings
 from lora_lab.runs import folder
 from lora_lab.runs.worker import run_to_its_end
 
-RATES = (2e-3, 5e-3, 1e-2, 2e-2)
+RATES = (5e-3, 1e-2, 2e-2, 5e-2)
 
 
 def main() -> None:

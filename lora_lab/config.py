@@ -69,7 +69,7 @@ class Settings:
     # The adapter: W0 x + (alpha / rank) B A x on the target matrices.
     rank: int = _set(8, "adapter", 1, 256)
     alpha: float = _set(16.0, "adapter", 0.1, 1024)
-    targets: str = _set("attention-qv", "adapter")
+    targets: str = _set("linear", "adapter")
     dropout: float = _set(0.0, "adapter", 0, 0.9)
     scaling: str = _set("plain", "adapter", choices=("plain", "rank-stabilised"))
     init: str = _set("gaussian", "adapter", choices=INITS)

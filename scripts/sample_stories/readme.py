@@ -20,8 +20,8 @@ COLUMNS = (
 )
 TEXT = """# Sample datasets
 
-Written for this project by the grammars in `scripts/sample_stories`, every word of them ours;
-licence: [CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/). Made anew, byte for byte,
+Written for this project, every word ours: the pirate's tales one by one, the others by grammars, all
+in `scripts/sample_stories`. Licence: [CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/). Made anew, byte for byte,
 by
 
     python scripts/make_datasets
