@@ -29,9 +29,10 @@ from lora_lab.lora.patterns import compiled
 QUERIES_AND_VALUES = {"q_proj", "v_proj", "query", "value", "q_lin", "v_lin"}
 FAMILIES = ("attention-qv", "attention", "mlp", "linear", "embeddings", "all")
 FUSED = {"c_attn", "query_key_value", "qkv_proj", "Wqkv", "W_pack", "qkv", "in_proj"}
-EMBEDDINGS = {"embed_tokens", "embed_in", "wte", "word_embeddings"}
-POSITIONS = {"embed_positions", "wpe", "position_embeddings"}  # of places, not of tokens: left out
-HEADS = {"lm_head", "embed_out", "output_projection"}
+EMBEDDINGS = {"embed_tokens", "embed_in", "wte", "word_embeddings", "embeddings"}
+# What is looked up by place or by kind, not by token, gets no adapter.
+POSITIONS = {"embed_positions", "wpe", "position_embeddings", "token_type_embeddings"}
+HEADS = {"lm_head", "embed_out", "output_projection", "head"}
 
 
 def resolve(targets: str, paths: Iterable[str]) -> list[str]:

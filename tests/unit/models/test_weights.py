@@ -112,6 +112,8 @@ def test_a_folder_that_is_not_there_says_so(tmp_path):
         ('{"model_type": "llama", "num_hidden_layers": "2"}', "config_corrupt"),
         ("[" * 200_000, "config_corrupt"),
         ('{"model_type": "vit"}', "unsupported_architecture"),
+        ('{"model_type": "roberta"}', "reads_both_ways"),
+        ('{"model_type": "xlnet", "architectures": ["XLNetLMHeadModel"]}', "reads_both_ways"),
         ('{"architectures": ["Odd"]}', "unsupported_architecture"),
         ('{"model_type": "odd", "auto_map": {"AutoModel": "x.Y"}}', "needs_remote_code"),
         ('{"model_type": "llama", "quantization_config": {}}', "quantised_weights"),
