@@ -13,7 +13,7 @@ from lora_lab.words import number, say
 # What stands in the prompt until there is an adapter, whose own data then tells an opening. It is
 # for models that were taught English, in every language of the page.
 EXAMPLE = "Once upon a time, a little girl named Uxía found"
-SLOTS = 3  # adapters beside the base: more columns than this are narrower than a sentence
+SLOTS = 7  # adapters beside the base, as many as can be compared
 
 
 @dataclass
@@ -156,4 +156,14 @@ class Answers:
             if loss is not None:
                 written = number(loss, self.language, 3)
                 told.append(say("compare.heldout", self.language, loss=written, text=text["name"]))
-        return told
+        return told + self._forgotten(place)
+
+    def _forgotten(self, place: int) -> list[str]:
+        """The loss on the base's own kind of text, beside the base's."""
+        losses = self.figures.get("base_text", {}).get("losses", [])
+        if not losses or losses[place] is None:
+            return []
+        loss, base = (number(losses[at], self.language, 3) for at in (place, 0))
+        if place == 0:
+            return [say("compare.english", self.language, loss=loss)]
+        return [say("compare.english_beside", self.language, loss=loss, base=base)]

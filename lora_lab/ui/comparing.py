@@ -133,7 +133,8 @@ def show(answers: Answers, event: dict[str, Any]) -> None:
         for piece in event["pieces"]:
             answers.take(piece)
     elif kind == "warning":
-        answers.warnings.append(say(event["key"], language, **event["facts"]))
+        named = {"adapter": answers.columns[event["column"]]}
+        answers.warnings.append(say(event["key"], language, **event["facts"] | named))
     elif kind == "figures":
         answers.measured(event)
 

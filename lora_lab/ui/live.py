@@ -21,8 +21,22 @@ def title(run: dict[str, Any], language: str) -> str:
         language,
         data=run["data"]["name"],
         model=settings.model.rsplit("/", 1)[-1],
+        method=_method("run.method", settings, language),
+    )
+
+
+def short_name(place: int, run: dict[str, Any], language: str) -> str:
+    """How a run is called where there is little room; a table beside it tells the rest."""
+    return f"{place + 1} · {_method('run.short', from_json(run['settings']), language)}"
+
+
+def _method(key: str, settings: Settings, language: str) -> str:
+    return say(
+        f"{key}.{settings.method}",
+        language,
         rank=settings.rank,
         alpha=settings.alpha,
+        tokens=settings.prefix_tokens,
     )
 
 
@@ -144,7 +158,18 @@ def _result(run: dict[str, Any], language: str) -> str:
         steps=result["steps"],
         speed=round(result["tokens_per_second"]),
     )
-    return line(told) + _forecast_beside(run.get("forecast") or {}, result, language)
+    told = line(told) + _forgotten(result, language)
+    return told + _forecast_beside(run.get("forecast") or {}, result, language)
+
+
+def _forgotten(result: dict[str, Any], language: str) -> str:
+    """The forgetting score; runs made before there was one have none."""
+    if result.get("base_text_loss") is None:
+        return ""
+    before, after = (
+        number(result[name], language, 3) for name in ("base_text_loss_before", "base_text_loss")
+    )
+    return line(say("result.forgotten", language, before=before, after=after))
 
 
 def _loss(loss: float | None, language: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from lora_lab import lab
-from lora_lab.ui import runs
+from lora_lab.ui import forgetting, runs
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.exports import links
 from lora_lab.ui.identity import owner
@@ -51,7 +51,7 @@ class Running:
         ]
         hidden = gr.update(visible=False)
         if not told:
-            return [*buttons, hidden, "", "", ""]
+            return [*buttons, hidden, "", "", "", ""]
         events = [lab.events(run["id"], who)[0] for run in told]
         chart = runs.overlay(list(zip(told, events, strict=True)), self.language)
         return [
@@ -60,6 +60,7 @@ class Running:
             links(told, self.language),
             chart,
             runs.differences(told, self.language),
+            "" if one else forgetting.chart(told, self.language),
         ]
 
     def resume(self, request: gr.Request, chosen: list[str]) -> list[Any]:
@@ -85,6 +86,7 @@ def wire(tab: RunsTab, language: str, shown: list[Any]) -> None:
     asked = {"fn": list_runs, "inputs": [tab.find, tab.chosen], "outputs": listed, **QUIET}
     gr.on([*shown, tab.find.change], trigger_mode="always_last", **asked)
     drawn = [tab.open, tab.resume, tab.delete, tab.confirm, tab.keep, tab.chart, tab.table]
+    drawn.append(tab.forgetting)
     show = calmly(language, len(drawn))(does.show)
     look = {"fn": show, "inputs": tab.chosen, "outputs": [*drawn, tab.problem], **QUIET}
     tab.chosen.change(**look)

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from lora_lab.config import from_json
-from lora_lab.ui import live
+from lora_lab.ui import forgetting, live
 from lora_lab.ui.chart import Series, loss_chart
 from lora_lab.ui.facts import differing
 from lora_lab.ui.form import written
@@ -36,6 +36,7 @@ class RunsTab:
     keep: gr.HTML
     chart: gr.HTML
     table: gr.HTML
+    forgetting: gr.HTML
 
 
 def lay_out(language: str) -> RunsTab:
@@ -71,7 +72,7 @@ def _chosen(language: str) -> dict[str, Any]:
         with gr.Row():
             parts["yes"] = gr.Button(say("runs.yes", language), variant="stop", size="md")
             parts["no"] = gr.Button(say("runs.no", language), size="md")
-    for name in ("problem", "keep", "chart", "table"):
+    for name in ("problem", "keep", "chart", "table", "forgetting"):
         parts[name] = gr.HTML()
     return parts
 
@@ -100,15 +101,15 @@ def overlay(runs: list[tuple[dict[str, Any], live.Events]], language: str) -> st
     if len(runs) == 1:
         return live.curves(*runs[0], language)
     series = [
-        Series(short_name(place, run), live.points(events, "heldout"), style=place, marked=True)
+        Series(
+            live.short_name(place, run, language),
+            live.points(events, "heldout"),
+            style=place,
+            marked=True,
+        )
         for place, (run, events) in enumerate(runs[:MOST_CURVES])
     ]
     return loss_chart(series, language)
-
-
-def short_name(place: int, run: dict[str, Any]) -> str:
-    """How a curve is called where there is little room; the table below tells the rest."""
-    return f"{place + 1} · r {run['settings']['rank']}"
 
 
 def differences(runs: list[dict[str, Any]], language: str) -> str:
@@ -125,8 +126,10 @@ def differences(runs: list[dict[str, Any]], language: str) -> str:
     if len({run["data"]["name"] for run in runs}) > 1 and "data" not in names:
         rows.insert(0, (say("setting.data.label", language), [run["data"]["name"] for run in runs]))
     rows.append((say("runs.heldout", language), [_loss(run, language) for run in runs]))
+    rows.append((say("runs.english", language), [_forgotten(run, language) for run in runs]))
     heads = "".join(
-        f'<th scope="col">{safe(short_name(place, run))}</th>' for place, run in enumerate(runs)
+        f'<th scope="col">{safe(live.short_name(place, run, language))}</th>'
+        for place, run in enumerate(runs)
     )
     body = "".join(
         f'<tr><th scope="row">{safe(name)}</th>'
@@ -137,6 +140,16 @@ def differences(runs: list[dict[str, Any]], language: str) -> str:
     caption = f"<caption>{safe(say('runs.differences', language))}</caption>"
     table = f'<table class="figures">{caption}<tr><td></td>{heads}</tr>{body}</table>'
     return f'<div class="scrolled" tabindex="0">{table}</div>'
+
+
+def _forgotten(run: dict[str, Any], language: str) -> str:
+    """The loss on the base's own kind of text, and what the run added to it."""
+    if not forgetting.measured(run):
+        return "–"
+    added = forgetting.forgotten(run["result"])
+    sign = "+" if added >= 0 else "−"
+    told = number(run["result"]["base_text_loss"], language, 3)
+    return f"{told} ({sign}{number(abs(added), language, 3)})"
 
 
 def _loss(run: dict[str, Any], language: str) -> str:

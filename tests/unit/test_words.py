@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 SAME = re.compile(
     r"where\.file|setting\.(dropout|alpha)\.label|setting\.precision\.(float32|bfloat16)"
     r"|setting\.method\.lora|setting\.scaling\.(plain|rank-stabilised)"
+    r"|run\.title|run\.short\.(lora|dora|lora-prefix)"
 )
 
 

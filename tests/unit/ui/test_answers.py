@@ -32,6 +32,24 @@ def test_figures_stand_under_their_column():
     assert "3.4 ms a token" in mine and "held-out" not in mine
 
 
+def test_what_each_forgot_stands_beside_the_base_s_own():
+    answers = Answers(["one"], ["base", "mine", "other"], "en")
+    english = {"name": "heldout-english.txt", "rows": 13, "losses": [1.98, 2.1, None]}
+    figures = {"kind": "figures", "ms_per_token": None, "heldout": [], "base_text": english}
+    show(answers, figures)
+    base, mine, other = answers.html().split("<article")[1:]
+    assert "on English stories 1.980<" in base
+    assert "on English stories 2.100 (base 1.980)" in mine
+    assert "English" not in other
+
+
+def test_a_warning_names_its_column():
+    answers = Answers(["one"], ["base", "mine × 0.5"], "en")
+    told = {"kind": "warning", "column": 1, "key": "compare.no_dial", "facts": {"adapter": "x"}}
+    show(answers, told)
+    assert "mine × 0.5” has no dial" in answers.html()
+
+
 def test_waiting_and_loading_are_told_until_something_comes():
     answers = Answers(["one"], ["base"], "gl")
     show(answers, {"kind": "waiting", "place": 2})
