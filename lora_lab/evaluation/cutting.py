@@ -72,7 +72,12 @@ def taking_apart(model: Any, paths: list[str]) -> Iterator[Cut]:
 
 
 def checked_ranks(ranks: Any, most: int) -> list[int]:
-    """The ranks, each once and rising; LabError for what is no list of ranks up to most."""
+    """The ranks, each once and rising: None means 1, 2, 4, … and most itself.
+
+    Raises LabError for what is no list of ranks up to most.
+    """
+    if ranks is None:
+        return [*(2**i for i in range(most.bit_length()) if 2**i < most), most]
     sound = isinstance(ranks, list) and all(type(rank) is int for rank in ranks)
     if not sound or not ranks or not 1 <= min(ranks) <= max(ranks) <= most:
         raise LabError("ranks_to_cut", ranks=str(ranks)[:60], most=most)

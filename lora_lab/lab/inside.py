@@ -42,12 +42,14 @@ def spectrum(adapter: str, other: str | None = None, model: str | None = None) -
     }
 
 
-def compress(model: str, adapter: str, ranks: list[int], data: str | None = None) -> Events:
+def compress(
+    model: str, adapter: str, ranks: list[int] | None = None, data: str | None = None
+) -> Events:
     """Heavy. An adapter at ever lower ranks, without any training: after {"kind": "base", "loss",
     "data", "rows"}, {"kind": "compressed", "rank", "loss", "relative_error", "trainable"} for each.
 
-    data: a sample or file to measure on; without it the held-out rows of the run that made the
-    adapter, or the English stories in the box.
+    ranks: None for 1, 2, 4, … up to its own. data: a sample or file to measure on; without it the
+    held-out rows of the run that made the adapter, or the English stories in the box.
     """
     from lora_lab.evaluation import cutting, inside
     from lora_lab.evaluation.heldout import heldout_loss
@@ -71,14 +73,18 @@ def compress(model: str, adapter: str, ranks: list[int], data: str | None = None
 
 
 def cut_base(
-    model: str, targets: str, ranks: list[int], adapters: list[str], data: str | None = None
+    model: str,
+    targets: str,
+    ranks: list[int] | None,
+    adapters: list[str],
+    data: str | None = None,
 ) -> Events:
     """Heavy. W0 itself cut to each rank on the target matrices, beside adapters of the same base:
     {"kind": "base", "loss", "data", "rows", "original", "most"}, {"kind": "adapter", "place" in
     the list, "rank", "trainable", "loss"} for each, then {"kind": "cut", "rank", "kept",
     "relative_error", "loss"}; {"kind": "progress", "phase": "cutting", "done", "total"} between.
 
-    data: as for compress. The base is what it was afterwards, bit for bit.
+    ranks, data: as for compress. The base is what it was afterwards, bit for bit.
     """
     from lora_lab.evaluation import cutting, inside, loaded
     from lora_lab.evaluation.heldout import heldout_loss

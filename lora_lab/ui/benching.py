@@ -14,22 +14,18 @@ import numpy as np
 
 from lora_lab import lab
 from lora_lab.factorising import patterns, pictures, tables, truncation
-from lora_lab.lora import targets
 from lora_lab.models import shapes
-from lora_lab.runs import folder
 from lora_lab.runs.warm import Warm
-from lora_lab.ui import live, uploads
+from lora_lab.ui import live, lowrank, uploads
 from lora_lab.ui.bench import SIDE, BenchTab, grid
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.heat import bars, heat, largest
 from lora_lab.ui.identity import owner
-from lora_lab.ui.lowrank import cut_table, hero
 from lora_lab.ui.markup import note, safe
 from lora_lab.ui.training import QUIET, SLOW
 from lora_lab.words import say
 
 ENOUGH = 0.05  # the error for which the smallest rank is told
-CUT_RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Benching:
@@ -71,7 +67,9 @@ class Benching:
         beside += heat((matrix - product).tolist(), left, limit, language)
         values = told["singular_values"]
         return [
-            hero(told, language) + self._enough(values) + f'<div class="heats">{thin}</div>',
+            lowrank.hero(told, language)
+            + self._enough(values)
+            + f'<div class="heats">{thin}</div>',
             f'<div class="heats">{beside}{self._bars(values, told["rank"])}</div>',
         ]
 
@@ -107,7 +105,7 @@ class Benching:
         drawn = "".join(self._image(key, pixels) for key, pixels in shown)
         values = told["singular_values"]
         return [
-            hero(told, self.language)
+            lowrank.hero(told, self.language)
             + self._enough(values)
             + f'<div class="pictures">{drawn}</div>'
             + self._bars(values, told["rank"])
@@ -150,40 +148,31 @@ class Benching:
         even = told["original"] // (told["rows"] + told["columns"])
         values = told["singular_values"]
         more = note("bench.even", self.language, rank=even)
-        return hero(told, self.language) + self._enough(values) + more + self._bars(values, rank)
+        return (
+            lowrank.hero(told, self.language)
+            + self._enough(values)
+            + more
+            + self._bars(values, rank)
+        )
 
     # W0 itself, cut
 
     def list_runs(self, request: gr.Request, chosen: str) -> list[Any]:
-        choices = finished(owner(request), self.language)
+        choices = lowrank.finished(owner(request), self.language)
         ids = [run for _, run in choices]
         value = chosen if chosen in ids else next(iter(ids), None)
         return [gr.update(choices=choices, value=value)]
 
     def cut_base(self, request: gr.Request, run_id: str) -> Iterator[list[Any]]:
         """The table grows as each rank is measured."""
-        run = folder.owned(run_id or "", owner(request))
-        settings = run.settings
-        sizes = shapes.shapes(settings.model).sizes()
-        most = max(min(sizes[path]) for path in targets.resolve(settings.targets, sizes))
-        ranks = [rank for rank in CUT_RANKS if rank <= most]
+        run = lowrank.chosen(run_id, owner(request))
         yield [note("progress.starting", self.language)]
         events: list[dict[str, Any]] = []
-        asked = {"model": settings.model, "targets": settings.targets, "ranks": ranks}
+        settings = run.settings
+        asked = {"model": settings.model, "targets": settings.targets, "ranks": None}
         for event in self.warm.call("cut_base", **asked, adapters=[str(run.adapter)]):
             events.append(event)
-            yield [cut_table(events, self.language) or live.preparing(event, self.language)]
-
-
-def finished(
-    who: str, language: str, methods: tuple[str, ...] = ("lora",)
-) -> list[tuple[str, str]]:
-    """(title, id) of one's runs that left an adapter with A and B, newest first."""
-    return [
-        (live.title(run, language), run["id"])
-        for run in lab.runs(who)
-        if run["adapter"] and run["settings"].get("method", "lora") in methods
-    ]
+            yield [lowrank.cut_table(events, self.language) or live.preparing(event, self.language)]
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ from lora_lab.words import number, say
 
 CELL, HEIGHT = 36, 30  # user units, shown as so many pixels: nine fit on a phone
 MOST_BARS = 64
+ROUNDING = 1e-7
 Matrix = Sequence[Sequence[float]]
 
 
@@ -39,8 +40,9 @@ def largest(*matrices: Matrix) -> float:
 
 def bars(values: Sequence[float], rank: int, language: str) -> str:
     """Singular values as bars, the first `rank` of them filled, the others hollow."""
-    shown = values[:MOST_BARS]
-    top = max(shown, default=0) or 1.0
+    top = max(values, default=0) or 1.0
+    # What rounding leaves of a zero is told as the zero it stands for.
+    shown = [value if value > top * ROUNDING else 0.0 for value in values[:MOST_BARS]]
     drawn = "".join(
         f'<span class="{"kept" if place <= rank else "lost"}"'
         f' style="height:{max(1.0, 100 * value / top):.1f}%"'

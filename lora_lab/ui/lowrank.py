@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from lora_lab.ui.markup import safe
+from lora_lab import lab
+from lora_lab.errors import LabError
+from lora_lab.runs import folder
+from lora_lab.runs.folder import Run
+from lora_lab.ui import live
+from lora_lab.ui.markup import note, safe
 from lora_lab.words import number, say
 
+NINE_TENTHS = 0.9
 Events = list[dict[str, Any]]
 # What answers (a key), at which rank, how many numbers, which error of the matrices, which loss.
 Row = tuple[str, int | None, int | None, float | None, float]
+
+
+def finished(who: str, language: str) -> list[tuple[str, str]]:
+    """(title, id) of one's runs that left an adapter with A and B, newest first."""
+    seed = say("setting.seed.label", language).lower()
+    return [
+        (f"{live.title(run, language)} · {seed} {run['settings']['seed']}", run["id"])
+        for run in lab.runs(who)
+        if run["adapter"] and run["settings"].get("method", "lora") not in ("prefix", "full")
+    ]
+
+
+def chosen(run_id: str | None, who: str) -> Run:
+    """The run that was chosen from a list of finished ones."""
+    if not run_id:
+        raise LabError("no_adapter_chosen")
+    return folder.owned(run_id, who)
 
 
 def hero(told: dict[str, Any], language: str) -> str:
@@ -22,7 +45,7 @@ def hero(told: dict[str, Any], language: str) -> str:
     return (
         f'<p class="hero {more}" role="status" aria-label="{safe(label)}">'
         f"<strong>{original} → {kept}</strong> <span>{safe(numbers)}</span>"
-        f" <strong>{safe(error)} %</strong>"
+        f" <strong>{safe(error)}\u00a0%</strong>"
         f" <span>{safe(say('bench.error', language))}</span></p>"
     )
 
@@ -57,7 +80,8 @@ def compressed_table(events: Events, language: str) -> str:
         for e in events
         if e["kind"] == "compressed"
     ]
-    return _table(rows, base, language)
+    look = note("inside.compress.look", language)
+    return look + _table(rows, base, language) + _enough(events, base, language)
 
 
 def _table(rows: list[Row], base: dict[str, Any], language: str) -> str:
@@ -76,7 +100,7 @@ def _row(row: Row, top: float, language: str) -> str:
     key, rank, numbers, error, loss = row
     name = say(key, language, rank=rank) if rank is not None else say(key, language)
     kept = "–" if numbers is None else number(numbers, language)
-    lost = "–" if error is None else f"{number(100 * error, language)} %"
+    lost = "–" if error is None else f"{number(100 * error, language)}\u00a0%"
     look = key.rpartition(".")[2]
     bar = f'<span class="loss-bar {look}" style="width:{100 * loss / top:.0f}%"></span>'
     return (
@@ -98,3 +122,16 @@ def _verdict(events: Events, base: dict[str, Any], language: str) -> str:
     holds = losses["cut"] > losses["base"] > losses["adapter"]
     key = "bench.verdict.holds" if holds else "bench.verdict.fails"
     return f'<p class="verdict">{safe(say(key, language, rank=adapter["rank"], **written))}</p>'
+
+
+def _enough(events: Events, base: dict[str, Any], language: str) -> str:
+    """Whether half the rank keeps nine tenths of the fall of the loss."""
+    told = [event for event in events if event["kind"] == "compressed"]
+    whole = max(told, key=lambda event: event["rank"], default=None)
+    if whole is None or whole["relative_error"] > 0.001 or whole["loss"] >= base["loss"]:
+        return ""
+    least = base["loss"] - NINE_TENTHS * (base["loss"] - whole["loss"])
+    rank = next(event["rank"] for event in told if event["loss"] <= least)
+    key = "inside.verdict.holds" if 2 * rank <= whole["rank"] else "inside.verdict.fails"
+    text = say(key, language, rank=rank, whole=whole["rank"])
+    return f'<p class="verdict">{safe(text)}</p>'

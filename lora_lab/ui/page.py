@@ -10,7 +10,18 @@ import psutil
 
 from lora_lab import lab
 from lora_lab.runs.warm import Warm
-from lora_lab.ui import api, bench, benching, compare, comparing, running, runs, train, wiring
+from lora_lab.ui import (
+    api,
+    bench,
+    benching,
+    compare,
+    comparing,
+    running,
+    runs,
+    spectrum,
+    train,
+    wiring,
+)
 from lora_lab.ui.languages import switch
 from lora_lab.ui.markup import safe
 from lora_lab.ui.training import QUIET, Training, sample_choices
@@ -32,7 +43,11 @@ def build(language: str, warm: Warm, *, loopback: bool) -> tuple[gr.Blocks, list
                 compares = compare.lay_out(language)
             with gr.Tab(say("bench.tab", language), id="ranklab") as rank_tab:
                 here = [(m["name"], m["name"]) for m in lab.models() if m["here"]]
-                benches = bench.lay_out(language, here)
+                with gr.Tabs():
+                    with gr.Tab(say("bench.section", language), id="rank-bench"):
+                        benches = bench.lay_out(language, here)
+                    with gr.Tab(say("inside.section", language), id="rank-inside"):
+                        insides = spectrum.lay_out(language)
             with gr.Tab(say("page.runs", language), id="runs") as runs_tab:
                 lists = runs.lay_out(language)
         does = Training(trains, language, warm, loopback=loopback)
@@ -40,6 +55,7 @@ def build(language: str, warm: Warm, *, loopback: bool) -> tuple[gr.Blocks, list
         comparing.wire(compares, language, warm, [demo.load, compare_tab.select])
         running.wire(lists, language, [demo.load, runs_tab.select])
         benching.wire(benches, language, warm, [demo.load, rank_tab.select])
+        spectrum.wire(insides, language, warm, [demo.load, rank_tab.select])
         api.offer(language, warm, loopback=loopback)
     demo.queue(max_size=MOST_QUEUED, default_concurrency_limit=4)
     return demo, trains.form.names

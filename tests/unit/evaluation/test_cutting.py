@@ -59,7 +59,7 @@ def test_at_its_full_rank_a_matrix_is_what_it_was(tmp_path):
         assert weight.detach() == pytest.approx(original, abs=1e-6)
 
 
-@pytest.mark.parametrize("ranks", [None, [], [0], [5], ["1"], [1.5], [True], "12", {1: 2}])
+@pytest.mark.parametrize("ranks", [[], [0], [5], ["1"], [1.5], [True], "12", {1: 2}])
 def test_ranks_that_are_none(ranks):
     with pytest.raises(LabError) as caught:
         cutting.checked_ranks(ranks, 4)
@@ -68,3 +68,8 @@ def test_ranks_that_are_none(ranks):
 
 def test_ranks_once_each_and_rising():
     assert cutting.checked_ranks([4, 1, 4], 4) == [1, 4]
+
+
+@pytest.mark.parametrize(("most", "ranks"), [(8, [1, 2, 4, 8]), (6, [1, 2, 4, 6]), (1, [1])])
+def test_the_usual_ranks_double_up_to_the_whole(most, ranks):
+    assert cutting.checked_ranks(None, most) == ranks
