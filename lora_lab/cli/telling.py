@@ -161,7 +161,8 @@ def _compared(answer: dict[str, Any], language: str) -> str:
         blocks.append(f"> {told['prompt']}\n{texts}")
     times = _row(answer["ms_per_token"], base, language, 1)
     blocks.append(say("cli.ms", language, values=times))
-    blocks += [_measured(text, language) for text in answer["heldout"]]
+    measured = [*answer["heldout"], *filter(None, [answer["base_text"]])]
+    blocks += [_measured(text, language) for text in measured]
     return "\n\n".join(blocks)
 
 

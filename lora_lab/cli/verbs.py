@@ -69,7 +69,7 @@ def compare(told: argparse.Namespace, tell: Tell) -> Answer:
     )
     columns = [None, *adapters]
     texts = [["" for _ in columns] for _ in told.prompt]
-    figures: dict[str, Any] = {"ms_per_token": None, "heldout": []}
+    figures: dict[str, Any] = {"ms_per_token": None, "heldout": [], "base_text": None}
     warnings, seconds = [], 0.0
     for event in events:
         tell(event)
@@ -89,6 +89,7 @@ def compare(told: argparse.Namespace, tell: Tell) -> Answer:
         ],
         "ms_per_token": _by_adapter(figures["ms_per_token"], columns),
         "heldout": [_losses(text, columns) for text in figures["heldout"]],
+        "base_text": figures["base_text"] and _losses(figures["base_text"], columns),
         "warnings": warnings,
         "seconds": seconds,
     }

@@ -124,6 +124,9 @@ def test_compare_tells_texts_times_and_losses(trained, place, adapter, capfd):
     assert heldout["data"] == "data.csv"
     assert heldout["base"] == pytest.approx(trained["heldout_loss_before"], rel=1e-4)
     assert heldout["adapted"][str(adapter)] == pytest.approx(trained["heldout_loss"], rel=1e-4)
+    english = told["base_text"]
+    assert english["base"] == pytest.approx(trained["base_text_loss_before"], rel=1e-4)
+    assert english["adapted"][str(adapter)] == pytest.approx(trained["base_text_loss"], rel=1e-4)
     assert not told["warnings"]
 
 

@@ -31,7 +31,7 @@ def test_more_learned_is_further_right_and_more_forgotten_higher():
     for size in ("wide", "narrow"):
         dots, names = drawn(told, size)
         at = {title.split(":")[0]: (x, y) for x, y, title in dots}
-        base, one, full = at["base"], at["1 · r 8"], at["2 · full"]
+        base, one, full = at["The base"], at["1 · r 8"], at["2 · full"]
         assert base[0] < full[0] < one[0]
         assert base[1] > one[1] > full[1]
         assert {text for _, _, text in names} == {"1 · r 8", "2 · full"}
