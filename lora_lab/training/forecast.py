@@ -33,10 +33,16 @@ def forecast(shapes: Shapes, settings: Settings, reading: Reading, speed: Speed)
     """{"memory_bytes", "seconds", "seconds_a_step"} of a run on this machine's processor."""
     job = _Job(shapes, settings, reading, speed)
     return {
-        "memory_bytes": round(job.memory()),
+        "memory_bytes": round(sum(job.memory().values())),
         "seconds": job.seconds(),
         "seconds_a_step": job.step_seconds(),
     }
+
+
+def memory(shapes: Shapes, settings: Settings, reading: Reading, speed: Speed) -> dict[str, int]:
+    """Bytes by what they hold: "process", "weights", "gradients", "optimizer", "activations"."""
+    job = _Job(shapes, settings, reading, speed)
+    return {part: round(size) for part, size in job.memory().items()}
 
 
 def check_it_fits(expected: dict) -> None:
@@ -51,6 +57,7 @@ def check_it_fits(expected: dict) -> None:
 
 
 # Measured once on a two-core machine and on five models of 0.1 to 135 million parameters.
+FLOAT32 = 4  # bytes
 PROCESS_BYTES = 430e6  # Python with torch and transformers imported
 COMPILED_BYTES = 20e6  # bfloat16 products are compiled for each new shape, about so much a step …
 COMPILED_STEPS = 42  # … until the library's cache is full
@@ -72,7 +79,7 @@ class _Job:
 
     @property
     def width(self) -> int:
-        """Bytes of one number of the frozen base."""
+        """Bytes of one number of the base."""
         return 4 if self.precision == "float32" else 2
 
     @property
@@ -80,7 +87,18 @@ class _Job:
         if self.settings.precision != "auto":
             return self.settings.precision
         fast = self.speed.bfloat16 > self.speed.float32 and not self.shapes.small
+        fast = fast and not self.full
         return "bfloat16" if fast else "float32"
+
+    @property
+    def full(self) -> bool:
+        """Whether the base itself is trained."""
+        return self.settings.method == "full"
+
+    @property
+    def lean(self) -> bool:
+        """Whether the forward of models/llama.py is taken, which trains no weight of the base."""
+        return self.shapes.architecture in LEAN and not self.full
 
     @property
     def row(self) -> float:
@@ -89,22 +107,35 @@ class _Job:
 
     @property
     def adapted(self) -> list[Matrix]:
+        """The matrices whose inputs are kept for a gradient of their own."""
         every = self.shapes.paths()
-        return [every[path] for path in resolve(self.settings.targets, every)]
+        targets = "linear" if self.full else self.settings.targets
+        return [every[path] for path in resolve(targets, every)]
 
-    def memory(self) -> float:
-        """The process, the base, the adapter with its gradient and AdamW's means, and what one
-        batch keeps for its way back."""
+    @property
+    def trained(self) -> int:
+        """Trained numbers."""
+        if self.full:
+            return self.shapes.total
         rank = self.settings.rank
-        trained = sum(rank * (m.in_features + m.out_features) for m in self.adapted)
-        adapter = 4 * (4 + 1) * trained  # float32: itself, gradient, two means; and the best so far
+        return sum(rank * (m.in_features + m.out_features) for m in self.adapted)
+
+    def memory(self) -> dict[str, float]:
+        """Bytes of the process itself; of the base's weights and, besides, those of the adapter and
+        of the best so far; of the gradients and AdamW's two means, both in float32; and of what one
+        batch keeps for its way back."""
         # A batch of longest rows decides, not a mean one.
         tokens = self.settings.batch_size * min(1.5 * self.row, self.settings.max_length)
-        kept = SLACK * self.width * tokens * self._kept_a_token()
         steps = min(self.settings.steps * self.settings.accumulation, COMPILED_STEPS)
         compiled = COMPILED_BYTES * steps if self.precision == "bfloat16" else 0
-        fixed = PROCESS_BYTES + LOGITS_BYTES + compiled
-        return fixed + self.shapes.total * self.width + adapter + kept
+        copies = 1 if self.full else 2
+        return {
+            "process": PROCESS_BYTES + LOGITS_BYTES + compiled,
+            "weights": self.shapes.total * self.width + FLOAT32 * copies * self.trained,
+            "gradients": FLOAT32 * self.trained,
+            "optimizer": 2 * FLOAT32 * self.trained,
+            "activations": SLACK * self.width * tokens * self._kept_a_token(),
+        }
 
     def _kept_a_token(self) -> float:
         """Numbers that the layers keep of one token between forward and back."""
@@ -112,9 +143,9 @@ class _Job:
         keys = s.hidden * s.kv_heads // s.heads
         inputs = {matrix.path: matrix.in_features for matrix in self.adapted}
         inside = 2 * s.hidden + s.hidden + 2 * keys + s.heads * self.row + 2 * s.ff
-        if s.architecture not in LEAN:  # plain autograd keeps every step between
+        if not self.lean:  # plain autograd keeps every step between
             inside += 6 * s.hidden + 4 * s.ff + 2 * s.heads * self.row
-        logits = 0 if s.architecture in LEAN else 5 * s.vocab * self.reading.supervised_share
+        logits = 0 if self.lean else 5 * s.vocab * self.reading.supervised_share
         return s.layers * (inside + sum(inputs.values())) + logits
 
     def seconds(self) -> float:
@@ -132,22 +163,22 @@ class _Job:
         return settings.accumulation * (self._compute(tokens, back=True) + small)
 
     def _compute(self, tokens: float, back: bool) -> float:
-        """Seconds of multiplying: 2 a weight and token forward, as many again for the way back
-        (the base is frozen: no gradient of its weights), attention, and the head where the loss
-        counts."""
+        """Seconds of multiplying: 2 a weight and token forward, as many again for the way back (and
+        once more for the gradient of the base's weights, where they are trained), attention, and
+        the head where the loss counts."""
         s = self.shapes
         body = sum(
             m.count * m.in_features * m.out_features
             for m in s.matrices
             if m.kind != "embedding" and m.out_features != s.vocab
         )
-        rank = self.settings.rank
-        adapter = sum(rank * (m.in_features + m.out_features) for m in self.adapted)
+        adapter = 0 if self.full else self.trained
         attention = 2 * self.row * s.hidden * s.layers
         head = s.vocab * s.hidden * self.reading.supervised_share
         one_way = body + adapter + attention + head
-        products = one_way * (2 if back else 1) + (adapter + attention if back else 0)
-        share = SHARE_OF_PEAK if s.architecture in LEAN else SHARE_OF_PLAIN
+        ways = 1 if not back else 3 if self.full else 2
+        products = one_way * ways + (adapter + attention if back else 0)
+        share = SHARE_OF_PEAK if self.lean else SHARE_OF_PLAIN
         rate = getattr(self.speed, self.precision) * share
         if s.small and not self.settings.threads:
             rate /= self.speed.threads  # a small model trains on one thread

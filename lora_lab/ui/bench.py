@@ -99,7 +99,7 @@ def grid(matrix: list[list[float]], language: str) -> str:
         for column, value in enumerate(line, 1)
     )
     label = html.escape(say("bench.original", language))
-    return f'<div class="cells" role="group" aria-label="{label}" data-side="{SIDE}">{cells}</div>'
+    return f'<div class="typed" role="group" aria-label="{label}" data-side="{SIDE}">{cells}</div>'
 
 
 def _plain(value: float) -> str:
@@ -118,7 +118,7 @@ def _cells(language: str) -> dict[str, Any]:
     with gr.Row(equal_height=False):
         with gr.Column(scale=0, min_width=330):
             gr.HTML(f'<h3 class="group">{html.escape(say("bench.original", language))}</h3>')
-            cells = gr.HTML(js_on_load=CELLS_JS, elem_classes="cells-block")
+            cells = gr.HTML(js_on_load=CELLS_JS, elem_classes="typed-block")
         with gr.Column(scale=1, min_width=300):
             result = gr.HTML()
     numbers = gr.Textbox(visible="hidden")
