@@ -10,28 +10,30 @@ from typing import Any
 from lora_lab.config import HELDOUT_ROWS, Settings, from_json
 from lora_lab.data import tokenising
 from lora_lab.lab.data import dataset_of, table_of
-from lora_lab.lora import counting, targets
 from lora_lab.models import catalogue, shapes, sources
+from lora_lab.training import counting, speed
 from lora_lab.training import forecast as forecasting
-from lora_lab.training import speed
 
 
 def count(settings: Settings) -> dict[str, Any]:
-    """Arithmetic on the model's shapes: {"trainable", "total", "percent", "adapter_bytes",
-    "matrices": how many are adapted, "matrix": the first of them, "path" and sizes}."""
+    """Arithmetic on the model's shapes: {"trainable", "total", "percent", "adapter_bytes" (of full
+    fine-tuning, the model's), "layers", "matrices": how many are adapted, "matrix": the first of
+    them, "path" and sizes (None where none is)}."""
     known = shapes.shapes(settings.model)
-    sizes = known.sizes()
-    chosen = targets.resolve(settings.targets, sizes)
-    trainable = counting.trainable(sizes, settings.targets, settings.rank)
-    inputs, outputs = sizes[chosen[0]]
+    found = counting.count(known, settings)
+    first = None
+    if found.adapted:
+        inputs, outputs = known.sizes()[found.adapted[0]]
+        first = {"path": found.adapted[0], "in_features": inputs, "out_features": outputs}
     return {
         "model": settings.model,
-        "trainable": trainable,
+        "trainable": found.trainable,
         "total": known.total,
-        "percent": 100 * trainable / known.total,
-        "adapter_bytes": counting.adapter_bytes(sizes, settings.targets, settings.rank),
-        "matrices": len(chosen),
-        "matrix": {"path": chosen[0], "in_features": inputs, "out_features": outputs},
+        "percent": 100 * found.trainable / known.total,
+        "adapter_bytes": found.file_bytes,
+        "layers": known.layers,
+        "matrices": len(found.adapted),
+        "matrix": first,
     }
 
 

@@ -2,38 +2,62 @@
 
 A matrix of in × out entries gets A [r, in] and B [out, r]: r·(in + out) trainable numbers in place
 of in·out. SmolLM2-135M, rank 8, on queries (576 → 576) and values (576 → 192) of 30 layers:
-30 · 8 · ((576 + 576) + (576 + 192)) = 460,800 of 134,515,008, and a file of 1.9 MB.
+30 · 8 · ((576 + 576) + (576 + 192)) = 460,800 of 134,515,008, and a file of 1.9 MB. DoRA adds m
+[out] to each: 30 · (576 + 192) = 23,040. A prefix of P tokens is P · layers · 2 · (the width of the
+keys, which the values have too): 16 · 30 · 2 · 192 = 184,320.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import prod
 
-from lora_lab.lora.targets import resolve
+from lora_lab.lora.targets import EMBEDDINGS, resolve
 
 FLOAT32 = 4  # bytes
 Sizes = Mapping[str, tuple[int, int]]  # full module path -> (in, out)
 
 
-def trainable(sizes: Sizes, targets: str, rank: int) -> int:
+Shape = tuple[int, ...]
+
+
+def trainable(sizes: Sizes, targets: str, rank: int, with_magnitudes: bool = False) -> int:
     """Trainable numbers of an adapter of this rank on these targets."""
-    return sum(rank * sum(sizes[path]) for path in resolve(targets, sizes))
+    return sum(map(prod, adapter_tensors(sizes, targets, rank, with_magnitudes).values()))
 
 
-def adapter_bytes(sizes: Sizes, targets: str, rank: int) -> int:
-    """Size of adapter_model.safetensors: its header, then each number in four bytes."""
+def adapter_bytes(sizes: Sizes, targets: str, rank: int, with_magnitudes: bool = False) -> int:
+    """Size of its adapter_model.safetensors."""
+    return file_bytes(adapter_tensors(sizes, targets, rank, with_magnitudes))
+
+
+def adapter_tensors(
+    sizes: Sizes, targets: str, rank: int, with_magnitudes: bool = False
+) -> dict[str, Shape]:
+    """What the file holds: PEFT's names and the shapes."""
+    tensors: dict[str, Shape] = {}
+    for path in resolve(targets, sizes):
+        inputs, outputs = sizes[path]
+        lookup = path.rpartition(".")[2] in EMBEDDINGS
+        tensors[tensor_name(path, "A", lookup)] = rank, inputs
+        tensors[tensor_name(path, "B", lookup)] = outputs, rank
+        if with_magnitudes:
+            tensors[magnitude_name(path)] = (outputs,)
+    return tensors
+
+
+def file_bytes(tensors: Mapping[str, Shape]) -> int:
+    """Size of a safetensors file: its header, then each number in four bytes."""
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     end = 0
-    for path in sorted(resolve(targets, sizes)):
-        inputs, outputs = sizes[path]
-        for side, shape in (("A", [rank, inputs]), ("B", [outputs, rank])):
-            start, end = end, end + FLOAT32 * shape[0] * shape[1]
-            header[tensor_name(path, side)] = {
-                "dtype": "F32",
-                "shape": shape,
-                "data_offsets": [start, end],
-            }
+    for name in sorted(tensors):
+        start, end = end, end + FLOAT32 * prod(tensors[name])
+        header[name] = {
+            "dtype": "F32",
+            "shape": tensors[name],
+            "data_offsets": [start, end],
+        }
     written = len(json.dumps(header, separators=(",", ":")))
     return 8 + (written + 7) // 8 * 8 + end
 

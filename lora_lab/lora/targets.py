@@ -35,6 +35,16 @@ POSITIONS = {"embed_positions", "wpe", "position_embeddings", "token_type_embedd
 HEADS = {"lm_head", "embed_out", "output_projection", "head"}
 
 
+def check_untied(chosen: Iterable[str], paths: Iterable[str]) -> None:
+    """Raises LabError("embeddings_tied") where the embedding or the head is chosen; paths: of the
+    matrices of a model in which these two are one."""
+    both = [path for path in paths if _name(path) in EMBEDDINGS | HEADS]
+    for path in chosen:
+        if path in both:
+            other = next((other for other in both if other != path), "lm_head")
+            raise LabError("embeddings_tied", path=path, other=other)
+
+
 def resolve(targets: str, paths: Iterable[str]) -> list[str]:
     """The paths that `targets` means, in the order they came.
 

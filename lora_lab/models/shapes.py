@@ -21,6 +21,7 @@ from lora_lab.errors import LabError
 from lora_lab.models.catalogue import find
 
 SMALL_WIDTH = 256
+KEYS = (".k_proj", ".key")  # what makes them where they are not made together with the queries
 
 TABLE = Path(__file__).with_name("shapes.json")
 
@@ -64,6 +65,12 @@ class Shapes:
         """Whether its products are too small for bfloat16 to pay: on a CPU each new shape costs
         compiling and memory that is not given back, and a width of 128 gains a third in speed."""
         return self.hidden < SMALL_WIDTH
+
+    @property
+    def key_width(self) -> int:
+        """Of one token's keys, all key heads together, and of its values."""
+        told = (m.out_features for m in self.matrices if m.path.endswith(KEYS))
+        return next(told, self.hidden * self.kv_heads // self.heads)
 
     def paths(self) -> dict[str, Matrix]:
         """Every matrix by its full module path."""

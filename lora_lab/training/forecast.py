@@ -7,6 +7,7 @@ rate at which this machine was measured to do them (training/speed.py).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import psutil
 
@@ -14,6 +15,7 @@ from lora_lab.config import HELDOUT_ROWS, SAMPLE_TOKENS, Settings
 from lora_lab.errors import LabError
 from lora_lab.lora.targets import resolve
 from lora_lab.models.shapes import Matrix, Shapes
+from lora_lab.training.counting import Count, count
 from lora_lab.training.speed import Speed
 
 LEAN = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
@@ -66,6 +68,7 @@ LOGITS_BYTES = 40e6  # the loss works on so much of the logits at a time
 SHARE_OF_PEAK = 0.6  # of the multiplying rate, over a whole step of the lean forward
 SHARE_OF_PLAIN = 0.48  # the same of transformers' own forward
 STEPS_A_LAYER = 160  # small operations a layer costs in a training step, forward and back
+STEPS_A_MAGNITUDE = 40  # the same for one matrix of DoRA
 STEPS_A_TOKEN = 500  # the same for one token of a sample
 MEMORY_RATE = 8e9  # bytes of weights read a second, as one token of a sample needs
 
@@ -109,16 +112,23 @@ class _Job:
     def adapted(self) -> list[Matrix]:
         """The matrices whose inputs are kept for a gradient of their own."""
         every = self.shapes.paths()
-        targets = "linear" if self.full else self.settings.targets
-        return [every[path] for path in resolve(targets, every)]
+        paths = resolve("linear", every) if self.full else self.counted.adapted
+        return [every[path] for path in paths]
+
+    @cached_property
+    def counted(self) -> Count:
+        return count(self.shapes, self.settings)
 
     @property
     def trained(self) -> int:
         """Trained numbers."""
-        if self.full:
-            return self.shapes.total
-        rank = self.settings.rank
-        return sum(rank * (m.in_features + m.out_features) for m in self.adapted)
+        return self.counted.trainable
+
+    @property
+    def looked_at(self) -> float:
+        """Positions that the last token of a row looks at: the row, and the prefix before it."""
+        before = "prefix" in self.settings.method
+        return self.row + (self.settings.prefix_tokens if before else 0)
 
     def memory(self) -> dict[str, float]:
         """Bytes of the process itself; of the base's weights and, besides, those of the adapter and
@@ -142,9 +152,11 @@ class _Job:
         s = self.shapes
         keys = s.hidden * s.kv_heads // s.heads
         inputs = {matrix.path: matrix.in_features for matrix in self.adapted}
-        inside = 2 * s.hidden + s.hidden + 2 * keys + s.heads * self.row + 2 * s.ff
+        if self.settings.method == "dora":  # and the outputs that its gain multiplies
+            inputs = {m.path: m.in_features + m.out_features for m in self.adapted}
+        inside = 2 * s.hidden + s.hidden + 2 * keys + s.heads * self.looked_at + 2 * s.ff
         if not self.lean:  # plain autograd keeps every step between
-            inside += 6 * s.hidden + 4 * s.ff + 2 * s.heads * self.row
+            inside += 6 * s.hidden + 4 * s.ff + 2 * s.heads * self.looked_at
         logits = 0 if self.lean else 5 * s.vocab * self.reading.supervised_share
         return s.layers * (inside + sum(inputs.values())) + logits
 
@@ -159,8 +171,10 @@ class _Job:
     def step_seconds(self) -> float:
         settings = self.settings
         tokens = settings.batch_size * self.row
-        small = self.shapes.layers * STEPS_A_LAYER * self.speed.step
-        return settings.accumulation * (self._compute(tokens, back=True) + small)
+        small = self.shapes.layers * STEPS_A_LAYER
+        if settings.method == "dora":
+            small += len(self.adapted) * STEPS_A_MAGNITUDE
+        return settings.accumulation * (self._compute(tokens, back=True) + small * self.speed.step)
 
     def _compute(self, tokens: float, back: bool) -> float:
         """Seconds of multiplying: 2 a weight and token forward, as many again for the way back (and
@@ -173,7 +187,7 @@ class _Job:
             if m.kind != "embedding" and m.out_features != s.vocab
         )
         adapter = 0 if self.full else self.trained
-        attention = 2 * self.row * s.hidden * s.layers
+        attention = 2 * self.looked_at * s.hidden * s.layers
         head = s.vocab * s.hidden * self.reading.supervised_share
         one_way = body + adapter + attention + head
         ways = 1 if not back else 3 if self.full else 2
