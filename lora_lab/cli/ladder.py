@@ -117,7 +117,7 @@ def name_of(label: str, language: str) -> str:
     """An arm's label as a person reads it."""
     if label.isdigit():
         return say("arm.rank", language, rank=int(label))
-    return say(f"arm.{label}", language)
+    return say(f"arm.{label}.name", language)
 
 
 def told(event: dict[str, Any], language: str) -> str:

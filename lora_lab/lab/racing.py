@@ -179,10 +179,12 @@ def _trainable(settings: Settings, known: shapes.Shapes) -> int:
 
 def experiment(run_id: str, owner: str) -> dict[str, Any]:
     """How an experiment of one's own stands: its run's config and state, its events' figures by
-    arm, and the standings (standings.py)."""
+    arm, and the standings (standings.py). "preparing": the last progress event, before any arm."""
     run = folder.owned(run_id, owner)
     told = {**run.config, **run.status()}
     events = run.events()[0]
+    progress = (event for event in reversed(events) if event["kind"] == "progress")
+    told["preparing"] = next(progress, None)
     with contextlib.suppress(StopIteration):
         told["base_text_loss"] = next(e["loss"] for e in events if e["kind"] == "base_text")
     return {**told, **standings.standings(told, events)}

@@ -33,6 +33,7 @@ def links(runs: list[dict[str, Any]], language: str) -> str:
     kinds = [("curves.csv", "keep.csv"), ("curves.png", "keep.png")]
     if len(runs) == 1 and runs[0]["adapter"]:
         kinds.insert(0, ("adapter.zip", "keep.adapter"))
+        kinds.append(("report.pdf", "keep.page"))
     drawn = " · ".join(
         f'<a href="/keep/{name}?{query}" download>{safe(say(key, language))}</a>'
         for name, key in kinds
@@ -50,9 +51,9 @@ def curves_csv(request: Request, runs: Runs, language: str = words.DEFAULT) -> R
             for event in lab.events(run, who)[0]:
                 if event["kind"] in ("train", "heldout"):
                     rows.writerow({"run": run, **event})
-        return _file(text.getvalue().encode(), "text/csv; charset=utf-8", "curves.csv")
+        return file_of(text.getvalue().encode(), "text/csv; charset=utf-8", "curves.csv")
 
-    return _answer(request, language, made)
+    return answer(request, language, made)
 
 
 @router.get("/curves.png")
@@ -61,14 +62,14 @@ def curves_png(request: Request, runs: Runs, language: str = words.DEFAULT) -> R
         from lora_lab import plots  # matplotlib: not in the page's process before somebody asks
 
         told = [
-            (live.title(lab.run(run, who), _known(language)), lab.events(run, who)[0])
+            (live.title(lab.run(run, who), known(language)), lab.events(run, who)[0])
             for run in runs
         ]
-        return _file(
-            plots.png(plots.loss_figure(told, _known(language))), "image/png", "curves.png"
+        return file_of(
+            plots.png(plots.loss_figure(told, known(language))), "image/png", "curves.png"
         )
 
-    return _answer(request, language, made)
+    return answer(request, language, made)
 
 
 @router.get("/adapter.zip")
@@ -82,22 +83,22 @@ def adapter_zip(request: Request, runs: Runs, language: str = words.DEFAULT) -> 
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
             for file in sorted(run.adapter.iterdir()):
                 archive.write(file, file.name)
-        return _file(packed.getvalue(), "application/zip", f"adapter-{run.id}.zip")
+        return file_of(packed.getvalue(), "application/zip", f"adapter-{run.id}.zip")
 
-    return _answer(request, language, made)
+    return answer(request, language, made)
 
 
-def _answer(request: Request, language: str, made: Any) -> Response:
+def answer(request: Request, language: str, made: Any) -> Response:
     try:
         return made(owner(request))
     except LabError as error:
-        return PlainTextResponse(error.text(_known(language)), status_code=404)
+        return PlainTextResponse(error.text(known(language)), status_code=404)
 
 
-def _known(language: str) -> str:
+def known(language: str) -> str:
     return language if language in words.LANGUAGES else words.DEFAULT
 
 
-def _file(content: bytes, media_type: str, name: str) -> Response:
+def file_of(content: bytes, media_type: str, name: str) -> Response:
     disposition = {"content-disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type=media_type, headers=disposition)

@@ -27,6 +27,12 @@
     show(query);
   };
 
+  told.openRace = (run) => {
+    const query = new URLSearchParams(location.search);
+    if (run) query.set("race", run);
+    show(query);
+  };
+
   // A run is visited afresh: its own settings then stand in the form, and no others.
   told.visit = (run) => {
     const theme = new URLSearchParams(location.search).get("__theme");

@@ -11,13 +11,18 @@ import psutil
 from lora_lab import lab
 from lora_lab.runs.warm import Warm
 from lora_lab.ui import (
+    adapters,
     api,
     bench,
     benching,
     compare,
     comparing,
+    cost,
+    experimenting,
+    ranklab,
     running,
     runs,
+    shelving,
     spectrum,
     train,
     wiring,
@@ -35,27 +40,34 @@ def build(language: str, warm: Warm, *, loopback: bool) -> tuple[gr.Blocks, list
     """The page, and the names of its settings in the order in which their values travel."""
     with gr.Blocks(title="LoRA Lab", delete_cache=CACHE_SECONDS, analytics_enabled=False) as demo:
         _head(demo, language)
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
             with gr.Tab(say("page.train", language), id="train"):
                 samples = sample_choices(lab.sample_datasets(), language)
                 trains = train.lay_out(language, model_choices(), samples)
             with gr.Tab(say("page.compare", language), id="compare") as compare_tab:
                 compares = compare.lay_out(language)
-            with gr.Tab(say("bench.tab", language), id="ranklab") as rank_tab:
+            with gr.Tab(say("ranklab.tab", language), id="ranklab") as rank_tab:
                 here = [(m["name"], m["name"]) for m in lab.models() if m["here"]]
-                with gr.Tabs():
-                    with gr.Tab(say("bench.section", language), id="rank-bench"):
-                        benches = bench.lay_out(language, here)
-                    with gr.Tab(say("inside.section", language), id="rank-inside"):
-                        insides = spectrum.lay_out(language)
+                lay_outs = {
+                    "bench": lambda: bench.lay_out(language, here),
+                    "spectrum": lambda: spectrum.lay_out(language),
+                    "cost": lambda: cost.lay_out(language),
+                }
+                ranks = ranklab.lay_out(language, lay_outs)
+            with gr.Tab(say("page.adapters", language), id="adapters") as adapters_tab:
+                shelf = adapters.lay_out(language, model_choices(), loopback=loopback)
             with gr.Tab(say("page.runs", language), id="runs") as runs_tab:
                 lists = runs.lay_out(language)
         does = Training(trains, language, warm, loopback=loopback)
         wiring.wire(trains, does, demo)
         comparing.wire(compares, language, warm, [demo.load, compare_tab.select])
+        shelved = [demo.load, adapters_tab.select]
+        shelving.wire(shelf, language, warm, shelved, loopback=loopback)
         running.wire(lists, language, [demo.load, runs_tab.select])
-        benching.wire(benches, language, warm, [demo.load, rank_tab.select])
-        spectrum.wire(insides, language, warm, [demo.load, rank_tab.select])
+        experimenting.wire(ranks, does, demo, tabs, [demo.load, rank_tab.select])
+        benching.wire(ranks.benches["bench"], language, warm, [demo.load, rank_tab.select])
+        spectrum.wire(ranks.benches["spectrum"], language, warm, [demo.load, rank_tab.select])
+        cost.wire(ranks.benches["cost"], language, [demo.load, rank_tab.select])
         api.offer(language, warm, loopback=loopback)
     demo.queue(max_size=MOST_QUEUED, default_concurrency_limit=4)
     return demo, trains.form.names

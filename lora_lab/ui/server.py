@@ -17,7 +17,7 @@ from lora_lab import config, lab, words
 from lora_lab.errors import LabError
 from lora_lab.runs.dispatcher import Dispatcher
 from lora_lab.runs.warm import Warm
-from lora_lab.ui import calm, exports, page, theme, uploads
+from lora_lab.ui import calm, exports, page, reports, shelf_files, theme, uploads
 from lora_lab.ui.guard import Guard, is_loopback
 from lora_lab.ui.head import head
 from lora_lab.ui.identity import Visitor
@@ -43,6 +43,8 @@ def application(*, loopback: bool) -> FastAPI:
 
     app = FastAPI(lifespan=alive, openapi_url=None)
     app.include_router(exports.router)
+    app.include_router(shelf_files.router)
+    app.include_router(reports.router)
     for language, path in PATHS.items():
         demo, names = page.build(language, warm, loopback=loopback)
         gr.mount_gradio_app(

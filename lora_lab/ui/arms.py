@@ -1,0 +1,177 @@
+"""An experiment's arms as words and tables: names, how it stands, figures of each arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lora_lab import lab, words
+from lora_lab.errors import LabError
+from lora_lab.ui.live import bar, line, preparing
+from lora_lab.ui.markup import problem_card, safe
+from lora_lab.words import byte_size, duration, number, say
+
+Told = dict[str, Any]  # what lab.experiment tells
+NO_FIGURE = "–"
+
+
+def title(run: dict[str, Any], language: str) -> str:
+    """What an experiment is called: its kind, data and model, in one line of plain text."""
+    experiment = run["experiment"]
+    data = ", ".join(dataset_name(each["data"], run, language) for each in experiment["datasets"])
+    model = run["settings"]["model"].rsplit("/", 1)[-1]
+    kind = say(f"ranklab.{experiment['kind']}.title", language)
+    return say("ranklab.title", language, kind=kind, data=data, model=model)
+
+
+def dataset_name(data: str, told: Told, language: str) -> str:
+    """A sample's title, or what the owner calls the file."""
+    key = f"dataset.{data}.title"
+    if key in words.table():
+        return say(key, language)
+    sets = told["experiment"]["datasets"]
+    return next((each["name"] for each in sets if each["data"] == data), data)
+
+
+def name(label: str, language: str) -> str:
+    """An arm of a race as a person reads it: rank 8, full fine-tuning."""
+    if label.isdigit():
+        return say("arm.rank", language, rank=int(label))
+    return say(f"arm.{label}.name", language)
+
+
+def short(label: str, language: str) -> str:
+    """The same where there is little room: r 8, full."""
+    return f"r {label}" if label.isdigit() else say(f"arm.{label}.short", language)
+
+
+def standing(told: Told, place: dict[str, Any], language: str) -> str:
+    """The card over the figures: which experiment, its state, how far it is and what is left."""
+    state = told["state"]
+    head = (
+        f'<p class="run-title"><strong>{safe(title(told, language))}</strong> '
+        f'<span class="state {safe(state)}">{safe(say(f"run.state.{state}", language))}</span></p>'
+    )
+    body = problem_card(LabError.from_json(told["error"]), language) if told["error"] else ""
+    if state == "queued":
+        body += line(say("queue.place", language, place=place.get("place", 1)))
+    elif state == "running":
+        body += _progress(told, language)
+    elif state == "done":
+        spent = duration(sum(g["seconds"] * len(g["arms"]) for g in _ended(told)), language)
+        foretold = duration(told["forecast"]["seconds"], language)
+        body += line(say("ranklab.took", language, spent=spent, foretold=foretold))
+    return f'<section class="standing" role="status">{head}{body}</section>'
+
+
+def _progress(told: Told, language: str) -> str:
+    now = told["round"]
+    if now:
+        left = duration(now["seconds_left"], language)
+        text = say("ranklab.step", language, done=now["done"], total=now["total"], left=left)
+        return bar(now["done"] / now["total"], text) + line(text)
+    if told["searches"]:
+        last = told["searches"][-1]
+        arm = name(last["label"], language)
+        return line(say("ranklab.searching", language, arm=arm, count=len(told["searches"])))
+    return preparing(told["preparing"], language)
+
+
+def _ended(told: Told) -> list[Told]:
+    return [group for group in told["groups"] if group["seconds"] is not None]
+
+
+def loss_of(group: Told, language: str) -> str:
+    """Mean held-out loss, with its spread over seeds."""
+    if group["heldout_loss"] is None:
+        return say("ranklab.diverged", language) if group["failed"] else NO_FIGURE
+    spread = "" if group["spread"] is None else f" ± {number(group['spread'], language, 2)}"
+    return number(group["heldout_loss"], language, 3) + spread
+
+
+def race_table(told: Told, language: str) -> str:
+    """A row an arm and dataset; the smallest rank within noise of the best is marked."""
+    groups = _ended(told)
+    if not groups:
+        return ""
+    several = len({group["data"] for group in groups}) > 1
+    before = told.get("base_text_loss")
+    heads = ["data"] if several else []
+    heads += ["arm", "trainable", "file", "loss", "english", "rate", "seconds", "memory"]
+    rows = []
+    for group in groups:
+        best = _is_smallest(group, told)
+        label = name(group["label"], language)
+        if best:
+            label += f" · {say('ranklab.smallest', language)}"
+        cells = [
+            number(group["trainable"], language),
+            byte_size(group["adapter_bytes"], language),
+            loss_of(group, language),
+            _english(group, before, language),
+            number(group["learning_rate"], language),
+            duration(group["seconds"], language),
+            byte_size(group["memory_bytes"], language),
+        ]
+        first = [dataset_name(group["data"], told, language)] if several else []
+        rows.append(([*first, label, *cells], best))
+    return table(heads, rows, say("ranklab.caption", language), language)
+
+
+def _english(group: Told, before: float | None, language: str) -> str:
+    """The loss on the base's own kind of text, and what it was before."""
+    after = group["base_text_loss"]
+    if after is None or before is None:
+        return NO_FIGURE
+    change = number(after - before, language, 2)
+    return f"{number(after, language, 2)} ({'+' if after >= before else ''}{change})"
+
+
+def _is_smallest(group: Told, told: Told) -> bool:
+    found = told["smallest"].get(group["data"])
+    return bool(found) and str(found["rank"]) == group["label"]
+
+
+def table(
+    heads: Sequence[str], rows: list[tuple[list[str], bool]], caption: str, language: str
+) -> str:
+    """heads: keys of the words under ranklab.head. rows: the cells, the first of which names the
+    row, and whether it is the one to look at."""
+    named = [say(f"ranklab.head.{head}", language) for head in heads]
+    head = "".join(f'<th scope="col">{safe(text)}</th>' for text in named)
+    body = "".join(
+        f'<tr{" class=best" if best else ""}><th scope="row">{safe(cells[0])}</th>'
+        + "".join(f"<td>{safe(cell)}</td>" for cell in cells[1:])
+        + "</tr>"
+        for cells, best in rows
+    )
+    return (
+        f'<div class="scrolled" tabindex="0"><table class="figures arms">'
+        f"<caption>{safe(caption)}</caption><tr>{head}</tr>{body}</table></div>"
+    )
+
+
+def searched(told: Told, language: str) -> str:
+    """The points of the search for learning rates, folded away."""
+    if not told["searches"]:
+        return ""
+    points: dict[tuple[str, str], list[Told]] = {}
+    for point in told["searches"]:
+        points.setdefault((point["data"], point["label"]), []).append(point)
+    rows = []
+    for (data, label), tried in points.items():
+        known = [p["loss"] for p in tried if p["loss"] is not None]
+        cells = [
+            f"{number(p['learning_rate'], language)}: "
+            + (NO_FIGURE if p["loss"] is None else number(p["loss"], language, 3))
+            + (" ✓" if known and p["loss"] == min(known) else "")
+            for p in sorted(tried, key=lambda p: p["learning_rate"])
+        ]
+        first = f"{dataset_name(data, told, language)} · {name(label, language)}"
+        rows.append(([first, " · ".join(cells)], False))
+    inside = table(["arm", "loss"], rows, say("ranklab.points.caption", language), language)
+    return f"<details><summary>{safe(say('ranklab.points', language))}</summary>{inside}</details>"
+
+
+def sample_names(language: str) -> list[tuple[str, str]]:
+    return [(say(sample["title"], language), sample["name"]) for sample in lab.sample_datasets()]

@@ -1,0 +1,255 @@
+"""What the Rank lab does: experiments started, looked at, stopped, resumed and found again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from lora_lab import lab
+from lora_lab.config import Settings
+from lora_lab.errors import LabError
+from lora_lab.ui import arms, form, views
+from lora_lab.ui.calm import calmly, told
+from lora_lab.ui.form import written
+from lora_lab.ui.identity import owner
+from lora_lab.ui.markup import problem_card, safe
+from lora_lab.ui.ranklab import RATES, RankLab, Section
+from lora_lab.ui.reports import report_links
+from lora_lab.ui.training import QUIET, SLOW, Training, make_known
+from lora_lab.words import byte_size, duration, say
+
+TASK = "race"
+# What each experiment tries, besides what its controls choose.
+ALPHAS = (2, 8, 16, 32, 64)
+GRID = {"alphas": (4, 16, 64, 256), "rates": (0.00125, 0.005, 0.02, 0.08)}
+ROWS = (8, 32, 128, 0)  # 0: all there are
+
+
+class Experimenting:
+    """The handlers of one section of one language's Rank lab."""
+
+    def __init__(self, section: Section, trains: Training):
+        self.section, self.trains, self.language = section, trains, trains.language
+
+    # What is asked for
+
+    def _asked(self, uploaded: str, values: tuple[Any, ...]) -> dict[str, Any]:
+        """The arguments of lab.planned: the section's own controls come first in values."""
+        count = len(self.section.controls)
+        own = dict(zip(self.section.controls, values[:count], strict=True))
+        common = self.trains.settings(values[count:])
+        race = self.section.kind == "race"
+        rate = own.get("rates") if own.get("rates") in RATES else RATES[0]
+        common = replace(
+            common,
+            method="lora",
+            steps=_whole(own["steps"]),
+            learning_rate=0.0 if race and rate != "one" else common.learning_rate,
+        )
+        datasets = [data if data != form.UPLOAD else "" for data in own.get("datasets") or []]
+        if race:
+            if not datasets:
+                raise LabError("no_datasets")
+            common = replace(common, data=datasets[0])
+        files = {}
+        for data in datasets or [common.data]:
+            path, name = self.trains.source(replace(common, data=str(data)), uploaded)
+            if path is not None:
+                files[data] = (path, name)
+        choices = _choices(self.section.kind, own, datasets)
+        return {
+            "kind": self.section.kind, "settings": common.checked(), "choices": choices,
+            "rate": rate, "files": files,
+        }  # fmt: skip
+
+    def forecast(self, uploaded: str, *values: Any) -> list[Any]:
+        """How long it will take and how much memory, before anything is started."""
+        try:
+            plan = lab.planned(**self._asked(uploaded, values))
+        except LabError as error:
+            if error.key == "shapes_unknown":
+                return [""]
+            raise
+        key = "ranklab.forecast.together" if plan.together else "ranklab.forecast.queued"
+        text = say(
+            key,
+            self.language,
+            arms=len(plan.arms),
+            time=duration(plan.expected["seconds"], self.language),
+            memory=byte_size(plan.expected["memory_bytes"], self.language),
+        )
+        looked_for = sum("learning_rate" in a.changes and not a.changes["learning_rate"]
+                         for a in plan.arms)  # fmt: skip
+        if looked_for:
+            text += " " + say("ranklab.forecast.search", self.language, arms=looked_for)
+        return [f'<p class="note">{safe(text)}</p>']
+
+    def start(self, request: gr.Request, uploaded: str, *values: Any) -> list[Any]:
+        asked = self._asked(uploaded, values)
+        make_known(self.trains.warm, asked["settings"])
+        return [lab.start_experiment(owner=owner(request), **asked), ""]
+
+    # What becomes of it
+
+    def stop(self, run: str, request: gr.Request) -> list[Any]:
+        lab.stop(run, owner(request))
+        return [gr.update(interactive=False)]
+
+    def resume(self, run: str, request: gr.Request) -> list[Any]:
+        lab.resume(run, owner(request))
+        return [""]
+
+    def look(self, request: gr.Request, run: str, seen: str, *view: Any) -> list[Any]:
+        """What the clock asks: everything anew if anything is new."""
+        nothing = [gr.skip()] * len(self.section.live)
+        if not run:
+            return nothing
+        who = owner(request)
+        before = json.loads(seen or "[null, 0]")
+        offset = before[1] if before[0] == run else 0
+        now = lab.run(run, who)
+        place = lab.place_in_queue(run, who) or {}
+        size = lab.events(run, who, offset)[1]
+        new = json.dumps([run, size, now["state"], now["since"], place, view])
+        if new == seen:
+            return nothing
+        told = lab.experiment(run, who)
+        alive = told["state"] in ("queued", "running")
+        ended = any(group["seconds"] is not None for group in told["groups"])
+        return [
+            arms.standing(told, place, self.language),
+            gr.update(visible=alive, interactive=True),
+            gr.update(visible=told["state"] in ("stopped", "failed")),
+            report_links(run, self.language) if ended else "",
+            views.drawn(told, self.language, *view),
+            new,
+        ]
+
+
+def _choices(kind: str, own: dict[str, Any], datasets: list[str]) -> dict[str, Any]:
+    """The arguments of the experiment's builder (lab/experiments.py)."""
+    if kind == "race":
+        chosen = [str(label) for label in own["arms"] or []]
+        return {
+            "datasets": datasets,
+            "ranks": [int(label) for label in chosen if label.isdigit()],
+            "others": [label for label in chosen if not label.isdigit()],
+            "seeds": _whole(own["seeds"]),
+        }
+    tried: dict[str, dict[str, Any]] = {
+        "alpha": {"alphas": ALPHAS},
+        "grid": GRID,
+        "few": {"rows": ROWS},
+        "init": {},
+    }
+    return tried[kind]
+
+
+def _whole(value: Any) -> int:
+    """A slider's number; from a program it may be anything."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0  # which no setting allows, and its error says so
+
+
+def basis(language: str, trains: Training, *values: Any) -> list[Any]:
+    """One line: on what all experiments here are made."""
+    chosen: Settings = trains.settings(values)
+    text = say(
+        "ranklab.basis",
+        language,
+        model=chosen.model.rsplit("/", 1)[-1],
+        data=arms.dataset_name(chosen.data, {"experiment": {"datasets": []}}, language)
+        or say("ranklab.upload", language),
+        rank=chosen.rank,
+        targets=written("targets", chosen.targets, language),
+    )
+    return [f'<p class="note">{safe(text)}</p>']
+
+
+def found(language: str, kinds: list[str], request: gr.Request) -> list[Any]:
+    """The page was opened: the experiment that its address names and one's newest of each other
+    kind; which tab and section to show; a card where the address names none of one's own."""
+    who, wanted = owner(request), request.query_params.get("race", "")
+    runs, card = dict.fromkeys(kinds, ""), ""
+    for run in reversed([each for each in lab.runs(who) if each["task"] == TASK]):
+        runs[run["experiment"]["kind"]] = run["id"]
+    tabs = [gr.skip(), gr.skip()]
+    if wanted:
+        try:
+            kind = lab.run(wanted, who)["experiment"]["kind"]
+            runs[kind] = wanted
+            tabs = [gr.update(selected="ranklab"), gr.update(selected=kind)]
+        except (LabError, KeyError) as error:
+            known = error if isinstance(error, LabError) else LabError("no_such_run", run=wanted)
+            card = problem_card(told(known), language)
+    return [*tabs, *runs.values(), card]
+
+
+def wire(
+    tab: RankLab, trains: Training, demo: gr.Blocks, tabs: gr.Tabs, selected: list[Any]
+) -> None:
+    """tabs: the page's own. selected: the events on which forecasts are made anew."""
+    language, sections = trains.language, tab.sections
+    values = trains.tab.form.all
+    first = sections["race"]
+
+    def opened(request: gr.Request) -> list[Any]:
+        return found(language, list(sections), request)
+
+    runs = [section.run for section in sections.values()]
+    demo.load(opened, None, [tabs, tab.tabs, *runs, first.trouble], **QUIET)
+
+    def told_basis(*now: Any) -> list[Any]:
+        return basis(language, trains, *now)
+
+    gr.on(selected, calmly(language, 1)(told_basis), values, [tab.basis, first.problem], **QUIET)
+    for section in sections.values():
+        _wire_section(section, Experimenting(section, trains), tab.clock, selected)
+    _own_file(first, trains)
+
+
+def _wire_section(
+    section: Section, does: Experimenting, clock: gr.Timer, selected: list[Any]
+) -> None:
+    language, live = does.language, section.live
+    inputs = [does.trains.tab.uploaded, *section.controls.values(), *does.trains.tab.form.all]
+    forecast = calmly(language, 1)(does.forecast)
+    touched = [control.change for control in section.controls.values()]
+    gr.on(
+        [*touched, *selected], forecast, inputs, [section.forecast, section.problem],
+        trigger_mode="always_last", **SLOW,
+    )  # fmt: skip
+    start = calmly(language, 2)(does.start)
+    started = section.go.click(start, inputs, [section.run, section.seen, section.problem], **QUIET)
+    show = "(run) => window.loraLab.openRace(run)"
+    started.success(None, section.run, None, js=show, api_visibility="private")
+    look = calmly(language, len(live))(does.look)
+    view = list(section.view.values())
+    gr.on(
+        [clock.tick, section.run.change, *(each.change for each in view)],
+        look,
+        [section.run, section.seen, *view],
+        [*live, section.trouble],
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    stop = calmly(language, 1)(does.stop)
+    section.stop.click(stop, section.run, [section.stop, section.trouble], **QUIET)
+    resume = calmly(language, 1)(does.resume)
+    section.resume.click(resume, section.run, [section.seen, section.trouble], **QUIET)
+
+
+def _own_file(race: Section, trains: Training) -> None:
+    """The upload of the Train tab is a dataset to choose."""
+    language = trains.language
+
+    def offered(uploaded: str) -> Any:
+        own = trains.own_file(uploaded)
+        return gr.update(choices=[*arms.sample_names(language), *([own] if own else [])])
+
+    trains.tab.uploaded.change(offered, trains.tab.uploaded, race.controls["datasets"], **QUIET)

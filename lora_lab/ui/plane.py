@@ -1,0 +1,228 @@
+"""Curves over any axis as inline SVG: quality against rank, against size, against alpha.
+
+As chart.py draws the loss over steps: once for each width, so that text keeps its size; each curve
+told apart by colour, dash and its name at the end. A band shows how far seeds spread.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lora_lab.ui import chart
+from lora_lab.ui.chart import BOTTOM, LEFT, RIGHT, ticks
+from lora_lab.ui.markup import safe
+from lora_lab.words import number, say
+
+SIZES = {**chart.SIZES, "middle": (530, 290)}
+STYLES = 8  # looks of a line that can be told apart
+NAME = 13  # letters of a name that fit beside the plane
+TOP = 30
+PAD = 0.06  # of the width, kept free at both ends
+
+
+@dataclass(frozen=True)
+class Point:
+    """told: what a tooltip says of it. low, high: how far it spreads."""
+
+    x: float
+    y: float
+    told: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve; style: the look, 0 to 7. lined: whether its points are joined."""
+
+    name: str
+    points: list[Point]
+    style: int = 0
+    lined: bool = True
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What stands at an axis. log: each power as wide as the next. marks: (value, text) in place
+    of round values. write: how a value reads."""
+
+    label: str
+    log: bool = False
+    marks: list[tuple[float, str]] = field(default_factory=list)
+    write: Callable[[float], str] | None = None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A plane and what stands over it."""
+
+    title: str
+    lines: list[Line]
+    x: Axis
+    y: Axis
+
+
+def panels(charts: list[Chart], language: str) -> str:
+    """The charts beside or below each other, each under its title."""
+    drawn = "".join(
+        f'<section class="panel"><h3>{safe(chart.title)}</h3>'
+        f"{plane(chart.lines, chart.x, chart.y, language)}</section>"
+        for chart in charts
+    )
+    return f'<div class="panels">{drawn}</div>'
+
+
+def plane(lines: list[Line], x: Axis, y: Axis, language: str) -> str:
+    """The chart as HTML; an empty one says that nothing is there yet."""
+    lines = [line for line in lines if line.points]
+    if not lines:
+        return f'<div class="chart empty"><p>{safe(say("chart.empty", language))}</p></div>'
+    drawn = "".join(_Plane(lines, x, y, language, *SIZES[name]).svg(name) for name in SIZES)
+    return f'<div class="chart plane">{drawn}</div>'
+
+
+class _Plane:
+    """One SVG of it, in user units."""
+
+    def __init__(self, lines: list[Line], x: Axis, y: Axis, language: str, width: int, height: int):
+        self.lines, self.x, self.y, self.language = lines, x, y, language
+        self.width, self.height = width, height
+        points = [point for line in lines for point in line.points]
+        values = [self._scaled(point.x) for point in points]
+        self.left, self.right = min(values), max(values)
+        if self.right - self.left < 1e-12:
+            self.left, self.right = self.left - 1, self.right + 1
+        heights = [v for p in points for v in (p.y, p.low, p.high) if v is not None]
+        self.levels = ticks(min(heights), max(heights), 5)
+
+    def svg(self, name: str) -> str:
+        ends = "; ".join(
+            f"{line.name} {number(line.points[-1].y, self.language, 3)}"
+            for line in self.lines
+            if line.name
+        )
+        label = say("plane.label", self.language, y=self.y.label, x=self.x.label, series=ends)
+        parts = [
+            f'<svg class="{name}" viewBox="0 0 {self.width} {self.height}" role="img"'
+            f' aria-label="{safe(label)}">',
+            self._levels(),
+            self._marks(3 if name == "narrow" else 6),
+            *(self._band(line) for line in self.lines if line.lined),
+            *(self._line(line) for line in self.lines),
+            self._names(),
+            "</svg>",
+        ]
+        return "".join(parts)
+
+    def _scaled(self, value: float) -> float:
+        return math.log2(max(value, 1e-12)) if self.x.log else value
+
+    def _x(self, value: float) -> float:
+        share = (self._scaled(value) - self.left) / (self.right - self.left)
+        across = self.width - LEFT - RIGHT
+        return LEFT + across * (PAD + (1 - 2 * PAD) * share)
+
+    def _y(self, value: float) -> float:
+        share = (value - self.levels[0]) / (self.levels[-1] - self.levels[0])
+        return self.height - BOTTOM - share * (self.height - TOP - BOTTOM)
+
+    def _levels(self) -> str:
+        right = self.width - RIGHT
+        step = self.levels[1] - self.levels[0]
+        decimals = max(0, min(4, math.ceil(-math.log10(step) - 1e-9)))
+        parts = []
+        for level in self.levels:
+            y = self._y(level)
+            told = self.y.write(level) if self.y.write else number(level, self.language, decimals)
+            parts.append(
+                f'<path class="grid" d="M{LEFT} {y:.1f}H{right}"/>'
+                f'<text class="tick" x="{LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">'
+                f"{safe(told)}</text>"
+            )
+        parts.append(f'<text class="axis" x="{LEFT - 38}" y="13">{safe(self.y.label)}</text>')
+        return "".join(parts)
+
+    def _marks(self, about: int) -> str:
+        floor = self.height - BOTTOM
+        parts, last = [], -math.inf
+        for value, told in self.x.marks or self._round(about):
+            x = self._x(value)
+            if x - last < 7 * len(told) + 4:
+                continue  # no room for it beside the one before
+            last = x
+            parts.append(
+                f'<path class="grid" d="M{x:.1f} {floor}v4"/>'
+                f'<text class="tick" x="{x:.1f}" y="{floor + 18}" text-anchor="middle">'
+                f"{safe(told)}</text>"
+            )
+        middle = LEFT + (self.width - LEFT - RIGHT) / 2
+        parts.append(
+            f'<text class="axis" x="{middle:.0f}" y="{floor + 37}" text-anchor="middle">'
+            f"{safe(self.x.label)}</text>"
+        )
+        return "".join(parts)
+
+    def _round(self, about: int) -> list[tuple[float, str]]:
+        """Round values between the ends; on a logarithmic axis, powers of ten and their halves."""
+        write = self.x.write or (lambda value: number(value, self.language))
+        if not self.x.log:
+            inside = ticks(self.left, self.right, about)
+            return [(v, write(v)) for v in inside if self.left <= v <= self.right]
+        low, high = 2**self.left, 2**self.right
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        candidates = [m * 10.0**power for power in powers for m in (1, 2, 5)]
+        inside = [v for v in candidates if low * 0.999 <= v <= high * 1.001]
+        stride = max(1, math.ceil(len(inside) / about))
+        return [(v, write(v)) for v in inside[::stride]]
+
+    def _band(self, line: Line) -> str:
+        spread = [p for p in line.points if p.low is not None and p.high is not None]
+        if len(spread) < 2:
+            return ""
+        there = [f"{self._x(p.x):.1f} {self._y(p.high):.1f}" for p in spread]  # type: ignore[arg-type]
+        back = [f"{self._x(p.x):.1f} {self._y(p.low):.1f}" for p in reversed(spread)]  # type: ignore[arg-type]
+        outline = "L".join(there + back)
+        return f'<g class="series s{line.style}"><path class="band" d="M{outline}Z"/></g>'
+
+    def _line(self, line: Line) -> str:
+        at = [(self._x(p.x), self._y(p.y)) for p in line.points]
+        joined = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in at)
+        path = f'<path class="line" d="{joined}"/>' if line.lined and len(at) > 1 else ""
+        spreads = "".join(self._whisker(point) for point in line.points)
+        dots = "".join(
+            f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{safe(p.told)}</title>'
+            "</circle>"
+            for (x, y), p in zip(at, line.points, strict=True)
+        )
+        return f'<g class="series s{line.style}">{path}{spreads}{dots}</g>'
+
+    def _whisker(self, point: Point) -> str:
+        if point.low is None or point.high is None or point.low == point.high:
+            return ""
+        x = self._x(point.x)
+        low, high = self._y(point.low), self._y(point.high)
+        return f'<path class="line whisker" d="M{x:.1f} {low:.1f}V{high:.1f}"/>'
+
+    def _names(self) -> str:
+        """Each curve's name and last value, at the right edge and never on top of each other."""
+        named = [line for line in self.lines if line.name]
+        ordered = sorted(named, key=lambda line: self._y(line.points[-1].y))
+        room = (self.height - BOTTOM - TOP) / max(1, len(ordered))
+        gap, spots = min(27.0, room), list[float]()
+        for line in ordered:
+            wanted = self._y(line.points[-1].y)
+            spots.append(max(wanted, spots[-1] + gap) if spots else max(wanted, TOP + 2.0))
+        over = max(0.0, max(spots, default=0.0) - (self.height - BOTTOM - 14))
+        x, texts = self.width - RIGHT + 8, []
+        for line, spot in zip(ordered, spots, strict=True):
+            name = line.name if len(line.name) <= NAME else f"{line.name[: NAME - 1]}…"
+            last = number(line.points[-1].y, self.language, 3)
+            value = f'<text class="last" x="{x}" y="{spot - over + 13:.1f}">{last}</text>'
+            texts.append(
+                f'<g class="series s{line.style}">'
+                f'<text class="name" x="{x}" y="{spot - over:.1f}">{safe(name)}</text>'
+                f"{value if gap >= 26 else ''}</g>"
+            )
+        return "".join(texts)
