@@ -20,7 +20,7 @@ INK = gr.themes.Color(
     c900="#1b326d",
     c950="#121f44",
 )
-CSS = [Path(__file__).with_name(name) for name in ("page.css", "ranklab.css")]
+CSS = [Path(__file__).with_name(name) for name in ("page.css", "ranklab.css", "shelf.css")]
 
 
 def theme() -> gr.themes.Base:
