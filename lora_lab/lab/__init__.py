@@ -24,6 +24,7 @@ from lora_lab.lab.adapters import (
     shelf,
 )
 from lora_lab.lab.answers import compare, evaluate
+from lora_lab.lab.cost import cost, measured
 from lora_lab.lab.factorising import (
     factorise,
     factorise_weight,
@@ -73,6 +74,7 @@ __all__ = [
     "check",
     "compare",
     "compress",
+    "cost",
     "count",
     "cut_base",
     "delete",
@@ -89,6 +91,7 @@ __all__ = [
     "import_adapter",
     "matrix_of_file",
     "matrix_of_shape",
+    "measured",
     "merge_adapter",
     "merge_shelved",
     "merged_file",

@@ -13,7 +13,6 @@ import psutil
 
 from lora_lab.config import HELDOUT_ROWS, SAMPLE_TOKENS, Settings
 from lora_lab.errors import LabError
-from lora_lab.lora.targets import resolve
 from lora_lab.models.shapes import Matrix, Shapes
 from lora_lab.training.counting import Count, count
 from lora_lab.training.speed import Speed
@@ -110,10 +109,8 @@ class _Job:
 
     @property
     def adapted(self) -> list[Matrix]:
-        """The matrices whose inputs are kept for a gradient of their own."""
         every = self.shapes.paths()
-        paths = resolve("linear", every) if self.full else self.counted.adapted
-        return [every[path] for path in paths]
+        return [every[path] for path in self.counted.adapted]
 
     @cached_property
     def counted(self) -> Count:
@@ -151,6 +148,9 @@ class _Job:
         """Numbers that the layers keep of one token between forward and back."""
         s = self.shapes
         keys = s.hidden * s.kv_heads // s.heads
+        if self.full:  # every matrix's input, which several share, and autograd's own steps
+            inside = 8 * s.hidden + 2 * keys + 2 * s.heads * self.row + 4 * s.ff
+            return s.layers * inside + 3 * s.vocab * self.reading.supervised_share
         inputs = {matrix.path: matrix.in_features for matrix in self.adapted}
         if self.settings.method == "dora":  # and the outputs that its gain multiplies
             inputs = {m.path: m.in_features + m.out_features for m in self.adapted}
