@@ -103,7 +103,7 @@ def race_table(told: Told, language: str) -> str:
         best = _is_smallest(group, told)
         label = name(group["label"], language)
         if best:
-            label += f" · {say('ranklab.smallest', language)}"
+            label += f" · {say('ranklab.smallest.mark', language)}"
         cells = [
             number(group["trainable"], language),
             byte_size(group["adapter_bytes"], language),
@@ -170,7 +170,7 @@ def searched(told: Told, language: str) -> str:
         first = f"{dataset_name(data, told, language)} · {name(label, language)}"
         rows.append(([first, " · ".join(cells)], False))
     inside = table(["arm", "loss"], rows, say("ranklab.points.caption", language), language)
-    return f"<details><summary>{safe(say('ranklab.points', language))}</summary>{inside}</details>"
+    return f"<details><summary>{safe(say('ranklab.points.title', language))}</summary>{inside}</details>"
 
 
 def sample_names(language: str) -> list[tuple[str, str]]:

@@ -28,6 +28,7 @@ class CompareTab:
     write: gr.Button
     stop: gr.Button
     sampling: list[gr.Number]  # max tokens, temperature, top p, seed
+    mix: gr.Checkbox
     problem: gr.HTML
     answers: gr.HTML
 
@@ -51,11 +52,14 @@ def lay_out(language: str) -> CompareTab:
         write = _button("compare.write", language, variant="primary")
         stop = _button("train.stop", language)
         add = _button("compare.add", language)
+    mix = gr.Checkbox(
+        False, label=say("compare.mix.label", language), info=say("compare.mix.help", language)
+    )
     with gr.Accordion(say("compare.more", language), open=False), gr.Row():
         sampling = [_number(*told, language) for told in SAMPLING]
     problem, answers = gr.HTML(), gr.HTML(empty(language))
     return CompareTab(
-        prompts, adapters, strengths, slots, add, write, stop, sampling, problem, answers
+        prompts, adapters, strengths, slots, add, write, stop, sampling, mix, problem, answers
     )
 
 

@@ -10,9 +10,8 @@ import gradio as gr
 
 from lora_lab import lab
 from lora_lab.errors import LabError
-from lora_lab.runs import folder
 from lora_lab.runs.warm import Warm
-from lora_lab.ui import live
+from lora_lab.ui import cards, live
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.compare import EXAMPLE, SAMPLING, SLOTS, Answers, CompareTab
 from lora_lab.ui.identity import owner
@@ -34,10 +33,10 @@ class Comparing:
         """Fill the choices anew; without a choice so far, the newest adapter is the first one's,
         and its data's opening the prompt."""
         who = owner(request)
-        runs = [run for run in lab.runs(who) if run["adapter"]]
-        choices = [("–", ""), *((live.title(run, self.language), run["id"]) for run in runs)]
-        ids = [run["id"] for run in runs]
-        values = [run if run in ids else "" for run in chosen]
+        mine = lab.shelf(who)
+        choices = [("–", ""), *((cards.title(each, self.language), each["id"]) for each in mine)]
+        ids = [each["id"] for each in mine]
+        values = [id if id in ids else "" for id in chosen]
         if not any(values) and ids:
             values[0] = ids[0]
         opening = _opening(values[0], who) if prompts == EXAMPLE and values[0] else ""
@@ -51,7 +50,8 @@ class Comparing:
         return [str(count), *columns, gr.update(interactive=count < SLOTS)]
 
     def write(self, request: gr.Request, prompts: str, *values: Any) -> Iterator[list[Any]]:
-        """The answers as they come; values: adapters, their strengths, then the sampling.
+        """The answers as they come; values: adapters, their strengths, whether a mixture of them
+        is wanted too, then the sampling.
 
         A later press of the button, or of Stop, ends what the same page was writing before.
         """
@@ -61,12 +61,17 @@ class Comparing:
         adapters, strengths = values[:SLOTS], values[SLOTS : 2 * SLOTS]
         chosen = [pair for pair in zip(adapters, strengths, strict=True) if pair[0]]
         names = [name for name, _, _ in SAMPLING]
-        sampling = dict(zip(names, values[2 * SLOTS :], strict=True))
+        sampling = dict(zip(names, values[2 * SLOTS + 1 :], strict=True))
+        mixture = bool(values[2 * SLOTS]) and len(chosen) > 1
         who, page, turn = owner(request), request.session_hash, object()
         self.writing[page] = turn
-        answers = Answers(told, self._columns(chosen, who), self.language)
+        columns = self._columns(chosen, who)
+        if mixture:
+            columns.append(say("compare.mix.column", self.language))
+        answers = Answers(told, columns, self.language)
         yield [answers.html()]
-        with closing(compare(self.warm, who, chosen, told, sampling)) as events:
+        asked = {**sampling, "mixture": mixture}
+        with closing(compare(self.warm, who, chosen, told, asked)) as events:
             for event in events:
                 if self.writing.get(page) is not turn:
                     answers.stop()
@@ -87,19 +92,23 @@ class Comparing:
     def _columns(self, chosen: list[tuple[str, float]], who: str) -> list[str]:
         """What the columns are called: the base, then each adapter and its strength."""
         names = [say("compare.base", self.language)]
-        for run, strength in chosen:
-            title = live.title(lab.run(run, who), self.language)
+        for id, strength in chosen:
+            title = cards.title(lab.adapter(id, who), self.language)
             names.append(f"{title} × {number(float(strength), self.language)}")
         return names
 
 
-def _opening(run: str, who: str) -> str:
+def _opening(id: str, who: str) -> str:
     """What a sample dataset is best tried with, else what the run's sample texts begin with."""
-    data = lab.run(run, who)["settings"]["data"]
+    try:
+        run = lab.run(id, who)
+    except LabError:
+        return ""  # no run made it
+    data = run["settings"]["data"]
     for sample in lab.sample_datasets():
         if sample["name"] == data:
             return sample["opening"]
-    start = live.of_kind(lab.events(run, who)[0], "start")
+    start = live.of_kind(lab.events(id, who)[0], "start")
     return " ".join(start["opening"].split()) if start else ""
 
 
@@ -110,14 +119,13 @@ def compare(
     prompts: list[str],
     sampling: dict[str, Any],
 ) -> Generator[dict[str, Any], None, None]:
-    """The events of lab.compare for runs of this owner; they must share their base model."""
+    """The events of lab.compare for adapters of this owner; they must share their base model."""
     if not chosen:
         raise LabError("no_adapter_chosen")
-    runs = [folder.owned(run, who) for run, _ in chosen]
-    models = sorted({run.settings.model for run in runs})
+    models = sorted({lab.adapter(id, who)["model"] for id, _ in chosen})
     if len(models) > 1:
         raise LabError("different_bases", models=", ".join(models))
-    adapters = [(str(run.adapter), float(s)) for run, (_, s) in zip(runs, chosen, strict=True)]
+    adapters = [(lab.adapter_folder(id, who), float(strength)) for id, strength in chosen]
     yield from warm.call("compare", model=models[0], adapters=adapters, prompts=prompts, **sampling)
 
 
@@ -148,7 +156,7 @@ def wire(tab: CompareTab, language: str, warm: Warm, shown: list[Any]) -> None:
     count = gr.Textbox("1", visible="hidden")
     add = calmly(language, SLOTS + 2)(does.add)
     tab.add.click(add, count, [count, *tab.slots, tab.add, tab.problem], **QUIET)
-    inputs = [tab.prompts, *tab.adapters, *tab.strengths, *tab.sampling]
+    inputs = [tab.prompts, *tab.adapters, *tab.strengths, tab.mix, *tab.sampling]
     write = calmly(language, 1)(does.write)
     outputs = [tab.answers, tab.problem]
     tab.write.click(write, inputs, outputs, concurrency_limit=None, **SLOW)

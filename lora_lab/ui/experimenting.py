@@ -125,6 +125,7 @@ class Experimenting:
             gr.update(visible=told["state"] in ("stopped", "failed")),
             report_links(run, self.language) if ended else "",
             views.drawn(told, self.language, *view),
+            gr.update(visible=ended and bool(view)),
             new,
         ]
 

@@ -10,7 +10,8 @@ from lora_lab.words import byte_size, duration, number, say
 
 
 def facts(count: dict[str, Any], forecast: dict[str, Any], steps: int, language: str) -> str:
-    """count: trainable, total, percent, adapter_bytes; forecast: memory_bytes, seconds."""
+    """count: method, trainable, total, percent, adapter_bytes; forecast: memory_bytes, seconds."""
+    whole = count.get("method") == "full"
     return _grid(
         [
             (
@@ -24,7 +25,7 @@ def facts(count: dict[str, Any], forecast: dict[str, Any], steps: int, language:
                 ),
             ),
             (
-                say("facts.file", language),
+                say("facts.model_file" if whole else "facts.file", language),
                 byte_size(count["adapter_bytes"], language),
                 say("facts.a_run", language),
             ),

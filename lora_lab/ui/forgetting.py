@@ -89,7 +89,6 @@ def _svg(name: str, size: tuple[int, int], points: list[Point], language: str) -
     return (
         f'<svg class="{name}" viewBox="0 0 {size[0]} {size[1]}" role="img" aria-label="{label}">'
         + _axes(frame, language)
-        + _dot(frame.x(0), frame.y(0), "base", say("compare.base", language))
         + _labelled(points, frame, language)
         + "</svg>"
     )
@@ -120,13 +119,20 @@ def _axes(frame: _Frame, language: str) -> str:
 
 
 def _decimals(levels: list[float]) -> int:
-    return 1 if levels[1] - levels[0] >= 0.099 else 2
+    """As many as tell one level from the next in full: 3 for 0.025."""
+    step = levels[1] - levels[0]
+    return next((d for d in range(4) if abs(step - round(step, d)) < 1e-9), 4)
 
 
 def _labelled(points: list[Point], frame: _Frame, language: str) -> str:
     """Each point with its name beside it, never on top of another's."""
-    taken: list[tuple[float, float, float]] = []  # from x to x, at y
-    parts = []
+    base = say("compare.base", language)
+    x, y = frame.x(0), frame.y(0)
+    taken = [(x, x + 9 + LETTER * len(base), y - 8)]  # from x to x, at y
+    parts = [
+        _dot(x, y, "base", base),
+        f'<text class="faint" x="{x + 7:.1f}" y="{y - 8:.1f}">{safe(base)}</text>',
+    ]
     for point in sorted(points, key=lambda point: frame.y(point.forgotten)):
         x, y = frame.x(point.learned), frame.y(point.forgotten)
         wide = 10 + LETTER * len(point.name)

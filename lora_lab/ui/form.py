@@ -9,12 +9,13 @@ from typing import Any
 import gradio as gr
 
 from lora_lab import words
-from lora_lab.config import Settings, from_json
+from lora_lab.config import METHODS, Settings, from_json
+from lora_lab.lora.targets import FAMILIES
 from lora_lab.words import say
 
 OTHER = "other"  # the model is named in the text field
 UPLOAD = "upload"  # the data is the uploaded file
-ADAPTER = ("rank", "alpha", "targets")
+ADAPTER = ("method", "rank", "alpha", "targets", "prefix_tokens")
 COLUMNS = ("shape", "text_column", "prompt_column", "response_column", "messages_column")
 PLACED = ("model", "data", *ADAPTER, *COLUMNS)
 FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
@@ -24,6 +25,14 @@ MORE = tuple(name for name in FIELDS if name not in PLACED)
 SLIDERS = {"rank": (1, 64), "alpha": (1, 128)}
 STEPS = {float: 0.01, int: 1}  # what an arrow key adds
 FINER = {"learning_rate": 0.0001}
+# The settings that only some methods read; the page shows them with these alone.
+OF_MATRICES = ("lora", "dora", "lora-prefix")
+USED_BY = {
+    **dict.fromkeys(
+        ("rank", "alpha", "targets", "dropout", "scaling", "init", "rate_ratio"), OF_MATRICES
+    ),
+    "prefix_tokens": ("prefix", "lora-prefix"),
+}
 
 
 @dataclasses.dataclass
@@ -45,15 +54,16 @@ def widget(name: str, language: str) -> Any:
     """The widget for one setting: a slider, a choice, a number or a line of text."""
     field = FIELDS[name]
     choices = field.metadata["choices"]
-    text = {
+    text: dict[str, Any] = {
         "label": say(f"setting.{name}.label", language),
         "info": say(f"setting.{name}.help", language),
+        "visible": used(name, Settings.method),
     }
     if name in SLIDERS:
         low, high = SLIDERS[name]
         return gr.Slider(low, high, value=field.default, step=1, buttons=[], **text)
     if name == "targets" or choices:
-        named = named_choices(name, choices or ("attention-qv", "attention", "linear"), language)
+        named = named_choices(name, choices or FAMILIES, language)
         own = name == "targets"
         return gr.Dropdown(
             named, value=field.default, allow_custom_value=own, filterable=own, **text
@@ -65,6 +75,11 @@ def widget(name: str, language: str) -> Any:
         return gr.Textbox(field.default, max_lines=2, **text)
     step = FINER.get(name, STEPS[type(field.default)])
     return gr.Number(field.default, step=step, **text)
+
+
+def used(name: str, method: str) -> bool:
+    """Whether a method reads this setting."""
+    return method in USED_BY.get(name, METHODS)
 
 
 def named_choices(name: str, choices: Sequence[str], language: str) -> list[tuple[str, str]]:
@@ -98,6 +113,8 @@ def shown(wanted: Settings, models: Sequence[str], samples: Sequence[str]) -> di
     for name, (low, high) in SLIDERS.items():
         value = getattr(wanted, name)
         updates[name] = gr.update(value=value, minimum=min(low, value), maximum=max(high, value))
+    for name in USED_BY:
+        updates[name]["visible"] = used(name, wanted.method)
     for name in COLUMNS[1:]:
         updates[name] = gr.update(value=getattr(wanted, name))
     listed = wanted.model in models

@@ -34,6 +34,7 @@ class Section:
     kind: str
     controls: Controls
     view: Controls
+    views: gr.Row  # where the view's components stand; there is nothing to view at first
     forecast: gr.HTML
     go: gr.Button
     problem: gr.HTML
@@ -49,7 +50,8 @@ class Section:
     @property
     def live(self) -> list[Any]:
         """What a look at the run redraws."""
-        return [self.standing, self.stop, self.resume, self.kept, self.figure, self.seen]
+        shown = [self.standing, self.stop, self.resume, self.kept, self.figure]
+        return [*shown, self.views, self.seen]
 
 
 @dataclass
@@ -101,7 +103,8 @@ def _section(kind: str, language: str) -> Section:
     with gr.Column(elem_classes="run"):
         parts["standing"] = gr.HTML()
         parts["trouble"] = gr.HTML()
-        view = _race_view(language) if kind == "race" else {}
+        with gr.Row(visible=False) as parts["views"]:
+            view = _race_view(language) if kind == "race" else {}
         parts["figure"] = gr.HTML()
         parts["kept"] = gr.HTML()
     for name in ("run", "seen"):
@@ -152,8 +155,4 @@ def _race_view(language: str) -> Controls:
         label = say(f"ranklab.{name}.label", language)
         return gr.Radio(choices, value=values[0], label=label, min_width=300)
 
-    with gr.Row():
-        return {
-            "across": choice("across", raceviews.ACROSS),
-            "up": choice("up", raceviews.UP),
-        }
+    return {"across": choice("across", raceviews.ACROSS), "up": choice("up", raceviews.UP)}

@@ -20,7 +20,7 @@ from lora_lab.models.sources import is_local
 from lora_lab.runs.warm import Warm
 from lora_lab.ui import facts as facts_row
 from lora_lab.ui import form, uploads
-from lora_lab.ui.drawing import drawing
+from lora_lab.ui.drawing import pictured
 from lora_lab.ui.markup import note, problem_card, safe
 from lora_lab.ui.preview import preview, summary
 from lora_lab.ui.train import TrainTab
@@ -67,6 +67,10 @@ class Training:
             return [facts_row.unknown(self.language), "", "", own]
         return [*self._picture(self.settings(values), json.loads(known or "{}")), own]
 
+    def method(self, chosen: str) -> list[Any]:
+        """A method was chosen: the settings that it does not read are put away."""
+        return [gr.update(visible=form.used(name, chosen)) for name in form.USED_BY]
+
     def _picture(self, settings: Settings, known: dict[str, Any]) -> list[Any]:
         card = self._model_card(settings.model)
         try:
@@ -76,12 +80,7 @@ class Training:
             if error.key != "shapes_unknown":
                 raise
             return [facts_row.unknown(self.language), "", card]
-        first = count["matrix"]
-        caption = say(
-            "drawing.caption", self.language, name=first["path"], matrices=count["matrices"]
-        )
-        rows, columns = first["out_features"], first["in_features"]
-        picture = drawing(rows, columns, settings.rank, settings.alpha, self.language, caption)
+        picture = pictured(settings, count, self.language)
         return [facts_row.facts(count, forecast, settings.steps, self.language), picture, card]
 
     def _model_card(self, name: str) -> str:

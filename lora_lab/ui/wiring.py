@@ -45,6 +45,9 @@ def _numbers(tab: TrainTab, does: Training) -> None:
     remember = "(...values) => window.loraLab.remember(...values)"
     changed = [*touched, tab.uploaded.change]
     gr.on(changed, None, values, None, js=remember, api_visibility="private")
+    used = [tab.form.widgets[name] for name in form.USED_BY]
+    method = tab.form.widgets["method"]
+    method.input(does.method, method, used, **QUIET)
     describe = calmly(does.language, 1)(does.describe)
     named = [own.submit, own.blur, tab.opened.change]
     described = gr.on(named, describe, values, [tab.model_card, tab.problem], **LAST, **SLOW)
