@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from lora_lab.config import Settings, from_json
+from lora_lab.lab.adapters import live_mixture
 from lora_lab.lab.data import dataset_of, table_of
 from lora_lab.lab.offered import fetch
 
@@ -16,11 +18,13 @@ def compare(
     adapters: list[tuple[str, float]],
     prompts: list[str],
     machine: dict[str, Any] | None = None,
+    mixture: bool = False,
     **choices: Any,
 ) -> Iterator[dict[str, Any]]:
     """Heavy. Base and adapters answer in step; see evaluation.comparing.compare.
 
     adapters: folder and strength. machine: settings of that group, where not the usual ones.
+    mixture: a last column for the sum of all adapters, each at its strength.
     choices: max_new_tokens, temperature, top_p, seed, system, measure.
     """
     from lora_lab.evaluation import comparing
@@ -30,7 +34,10 @@ def compare(
     heldout = texts.heldout([adapter for adapter, _ in folders])
     yield from fetch(model)
     place = place_of(from_json((machine or {}) | {"model": model}))
-    yield from comparing.compare(model, folders, prompts, heldout, place, **choices)
+    parts = [(adapter, strength, "") for adapter, strength in adapters]
+    with live_mixture(parts) if mixture else nullcontext() as mixed:
+        columns = [*folders, (Path(mixed), 1.0)] if mixed else folders
+        yield from comparing.compare(model, columns, prompts, heldout, place, **choices)
 
 
 def evaluate(

@@ -112,7 +112,7 @@ def find(id: str) -> Entry:
             entry = Entry(id, runs.find(id))
         except LabError:
             entry = None
-        if entry and entry.adapter.is_dir():
+        if entry and _saved(entry.adapter):
             return entry
     raise LabError("no_such_adapter", adapter=id[:60])
 
@@ -137,13 +137,18 @@ def named(name: str) -> Entry:
 
 def all_entries(owner: str | None = None) -> list[Entry]:
     """Every adapter on the shelf, newest first; with an owner, theirs alone."""
-    made = [Entry(run.id, run) for run in runs.all_runs(owner) if run.adapter.is_dir()]
+    made = [Entry(run.id, run) for run in runs.all_runs(owner) if _saved(run.adapter)]
     own = (path.name for path in folder().iterdir()) if folder().exists() else ()
     others = [Entry(id) for id in own if _ID.fullmatch(id) and (folder() / id / "adapter").is_dir()]
     kept = [entry for entry in others if not _forgotten(entry)]
     mine = made + [entry for entry in kept if owner is None or entry.owner == owner]
     on = [entry for entry in mine if not entry.deleted]
     return sorted(on, key=lambda entry: entry.id, reverse=True)
+
+
+def _saved(adapter: Path) -> bool:
+    """Whether a run's adapter, or whole model, is all there: its facts are written last."""
+    return (adapter / "lora_lab.json").exists()
 
 
 def _forgotten(entry: Entry) -> bool:

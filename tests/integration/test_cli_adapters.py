@@ -8,6 +8,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from lora_lab import lab
 from lora_lab.cli.main import main
 from lora_lab.lora import attaching, peft_format
 from lora_lab.lora.adapter import Adapter
@@ -140,3 +141,21 @@ def test_people_are_told_in_sentences(model, two, tmp_path, capfd, language):
         assert main([*map(str, asked), *spoken], None) == 0
         out = capfd.readouterr().out
         assert out.strip() and "{" not in out
+
+
+def columns(events, count):
+    texts = [""] * count
+    for event in events:
+        for piece in event.get("pieces", ()):
+            texts[piece["column"]] += piece["text"]
+    return texts
+
+
+def test_a_live_mixture_answers_as_the_saved_one(model, two, tmp_path, capfd):
+    asked = ["--adapter", f"{two[0]}=1.5", "--adapter", f"{two[1]}=-0.5"]
+    answer(capfd, "adapters", "mix", *asked, "--out", tmp_path / "mix")
+    given = {"temperature": 0, "max_new_tokens": 12, "measure": False}
+    dials = [(str(two[0]), 1.5), (str(two[1]), -0.5)]
+    *_, live = columns(lab.compare(str(model), dials, ["cat"], mixture=True, **given), 4)
+    saved = columns(lab.compare(str(model), [(str(tmp_path / "mix"), 1.0)], ["cat"], **given), 2)
+    assert live == saved[1] != saved[0]
