@@ -16,9 +16,9 @@ from lora_lab.training import forecast as forecasting
 
 
 def count(settings: Settings) -> dict[str, Any]:
-    """Arithmetic on the model's shapes: {"trainable", "total", "percent", "adapter_bytes" (of full
-    fine-tuning, the model's), "layers", "matrices": how many are adapted, "matrix": the first of
-    them, "path" and sizes (None where none is)}."""
+    """Arithmetic on the model's shapes: {"model", "method", "trainable", "total", "percent",
+    "adapter_bytes" (of full fine-tuning, the model's), "layers", "matrices": how many are adapted,
+    "matrix": the first of them, "path" and sizes (None where none is)}."""
     known = shapes.shapes(settings.model)
     found = counting.count(known, settings)
     first = None
@@ -27,6 +27,7 @@ def count(settings: Settings) -> dict[str, Any]:
         first = {"path": found.adapted[0], "in_features": inputs, "out_features": outputs}
     return {
         "model": settings.model,
+        "method": settings.method,
         "trainable": found.trainable,
         "total": known.total,
         "percent": 100 * found.trainable / known.total,

@@ -43,5 +43,6 @@ def test_nothing_is_drawn_outside(rows, columns, rank):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_it_is_told_in_words_too(language):
-    label = ET.fromstring(drawing(576, 192, 8, 16, language)).find("svg").get("aria-label")
+    label = ET.fromstring(drawing(576, 192, 8, 2.5, language)).find("svg").get("aria-label")
     assert all(number in label for number in ("576", "192", "8", "2"))
+    assert "2.5" in label or "2,5" in label

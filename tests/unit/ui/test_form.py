@@ -74,3 +74,15 @@ def test_an_unlisted_model_stands_in_the_text_field():
 def test_every_widget_is_told_what_to_show():
     names = {field.name for field in dataclasses.fields(Settings)} | {"other"}
     assert set(form.shown(Settings(), ["gpt2"], ["a"])) == names
+
+
+def test_each_method_shows_what_it_reads_and_nothing_else():
+    def visible(**settings):
+        shown = form.shown(Settings(**settings), ["gpt2"], ["a"])
+        return {name for name in form.USED_BY if shown[name]["visible"]}
+
+    of_matrices = {"rank", "alpha", "targets", "dropout", "scaling", "init", "rate_ratio"}
+    assert visible() == visible(method="dora") == of_matrices
+    assert visible(method="prefix") == {"prefix_tokens"}
+    assert visible(method="lora-prefix") == of_matrices | {"prefix_tokens"}
+    assert visible(method="full") == set()

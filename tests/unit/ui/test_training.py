@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,12 +10,13 @@ import gradio as gr
 import pytest
 
 from lora_lab import lab
+from lora_lab.config import METHODS
 from lora_lab.runs.warm import Warm
 from lora_lab.ui import form, page, train
 from lora_lab.ui.facts import differing
 from lora_lab.ui.training import Training, sample_choices
 from lora_lab.ui.watching import Watching
-from lora_lab.words import LANGUAGES
+from lora_lab.words import LANGUAGES, say
 from tests.expecting import lab_error
 
 
@@ -41,6 +43,18 @@ def test_the_page_of_each_language_is_built(language):
     assert set(names) == {*form.FIELDS, "other"}
     named = {f.api_name for f in demo.fns.values() if f.api_visibility == "public"}
     assert named == {"count", "train", "run", "compare"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("method", METHODS)
+def test_figures_and_drawing_follow_the_method(method, language):
+    does = training(language)
+    facts, picture, *_ = does.numbers("", *values(does, method=method, prefix_tokens=16))
+    assert ("<svg" in picture) == (method in form.OF_MATRICES)
+    if method != "lora":
+        said = say(f"drawing.{method}", language, rows=128, tokens=16, layers=6, total=1_541_760)
+        assert html.escape(said) in picture
+    assert say("facts.model_file", language) in facts or method != "full"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
