@@ -34,8 +34,9 @@ def told(entry: Entry) -> dict[str, Any]:
 
 
 def of_folder(folder: Path) -> dict[str, Any]:
-    """method, rank, alpha, targets, data, heldout_loss_before, heldout_loss, bytes, mix (what a
-    mixture was made of) and proof; None where it is not known. name, model: as the files tell."""
+    """method, rank, alpha, prefix_tokens, targets, data, heldout_loss_before, heldout_loss, bytes,
+    mix (what a mixture was made of) and proof; None where it is not known. name, model: as the
+    files tell."""
     facts, config = facts_of(folder), _object(folder / CONFIG)
     result, data = (_dict(facts, name) for name in ("result", "data"))
     base = base_told(folder)
@@ -45,6 +46,7 @@ def of_folder(folder: Path) -> dict[str, Any]:
         "method": method(folder),
         "rank": _number(config.get("r")),
         "alpha": _number(config.get("lora_alpha")),
+        "prefix_tokens": _prefix_tokens(folder),
         "targets": targets(config),
         "data": _text(data.get("name")),
         "heldout_loss_before": _number(result.get("heldout_loss_before")),
@@ -66,6 +68,14 @@ def method(folder: Path) -> str | None:
         return "lora-prefix"
     found = "dora" if config.get("use_dora") is True else "lora"
     return found if found in METHODS else None
+
+
+def _prefix_tokens(folder: Path) -> float | None:
+    """The prefix's length, where there is one: in the folder itself or, beside LoRA, inside it."""
+    for config in (_object(folder / CONFIG), _object(folder / "prefix" / CONFIG)):
+        if config.get("peft_type") == "PREFIX_TUNING":
+            return _number(config.get("num_virtual_tokens"))
+    return None
 
 
 def targets(config: dict[str, Any]) -> list[str]:

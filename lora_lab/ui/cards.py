@@ -15,15 +15,15 @@ SHOWN_TARGETS = 8
 
 
 def title(told: dict[str, Any], language: str) -> str:
-    """What an adapter is called: its name, else what it learned from and its rank."""
+    """What an adapter is called: its name, else what it learned from and how."""
     if told["name"]:
         return told["name"]
     model = told["model"].rpartition("/")[2]
     facts = {"data": told["data"] or say("card.title", language), "model": model}
-    if told["rank"] is None:
+    if told["method"] is None:
         return f"{facts['data']} · {facts['model']}"
-    alpha = told["alpha"] if told["alpha"] is not None else 0
-    return say("run.title", language, **facts, rank=told["rank"], alpha=alpha)
+    sizes = {name: told[name] for name in ("rank", "alpha", "prefix_tokens")}
+    return say("run.title", language, **facts, method=live.method(told["method"], sizes, language))
 
 
 def line(told: dict[str, Any], language: str) -> str:

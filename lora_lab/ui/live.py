@@ -21,23 +21,25 @@ def title(run: dict[str, Any], language: str) -> str:
         language,
         data=run["data"]["name"],
         model=settings.model.rsplit("/", 1)[-1],
-        method=_method("run.method", settings, language),
+        method=method(settings.method, _sizes(settings), language),
     )
 
 
 def short_name(place: int, run: dict[str, Any], language: str) -> str:
     """How a run is called where there is little room; a table beside it tells the rest."""
-    return f"{place + 1} · {_method('run.short', from_json(run['settings']), language)}"
+    settings = from_json(run["settings"])
+    short = say(f"run.short.{settings.method}", language, **_sizes(settings))
+    return f"{place + 1} · {short}"
 
 
-def _method(key: str, settings: Settings, language: str) -> str:
-    return say(
-        f"{key}.{settings.method}",
-        language,
-        rank=settings.rank,
-        alpha=settings.alpha,
-        tokens=settings.prefix_tokens,
-    )
+def method(name: str, sizes: dict[str, Any], language: str) -> str:
+    """What was trained, in a few words. sizes: rank, alpha and prefix_tokens, None where unknown."""
+    known = {key: size or 0 for key, size in sizes.items()}
+    return say(f"run.method.{name}", language, **known)
+
+
+def _sizes(settings: Settings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in ("rank", "alpha", "prefix_tokens")}
 
 
 def curves(run: dict[str, Any], events: Events, language: str) -> str:
