@@ -33,7 +33,7 @@ def short_name(place: int, run: dict[str, Any], language: str) -> str:
 
 
 def method(name: str, sizes: dict[str, Any], language: str) -> str:
-    """What was trained, in a few words. sizes: rank, alpha and prefix_tokens, None where unknown."""
+    """What was trained, in a few words. sizes: rank, alpha, prefix_tokens; None where unknown."""
     known = {key: size or 0 for key, size in sizes.items()}
     return say(f"run.method.{name}", language, **known)
 
