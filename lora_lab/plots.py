@@ -77,10 +77,10 @@ def report(title: str, panels: Sequence[Panel], facts: Sequence[str]) -> Figure:
     columns = 1 if len(panels) == 1 else 2
     rows = max(1, -(-len(panels) // columns))
     figure.suptitle(plain(title), fontsize=15, fontweight="bold")
-    places = figure.subplots(rows, columns, squeeze=False).flat
+    places = list(figure.subplots(rows, columns, squeeze=False).flat)
     for place, panel in zip(places, panels, strict=False):
         _draw(place, panel)
-    for place in list(places)[len(panels) :]:
+    for place in places[len(panels) :]:
         place.set_axis_off()
     figure.supxlabel(plain("\n".join(facts)), fontsize=7, color="#56657a", ha="left", x=0.02)
     return figure

@@ -35,7 +35,7 @@ from lora_lab.lab.factorising import (
 from lora_lab.lab.inside import compress, cut_base, spectrum
 from lora_lab.lab.offered import describe, fetch, models, sample_datasets
 from lora_lab.lab.planning import check, count, forecast, preview
-from lora_lab.lab.racing import experiment, planned, start_experiment
+from lora_lab.lab.racing import experiment, planned, shelve_arm, start_experiment
 from lora_lab.lab.training import (
     delete,
     events,
@@ -109,6 +109,7 @@ __all__ = [
     "runs",
     "sample_datasets",
     "shelf",
+    "shelve_arm",
     "spectrum",
     "start",
     "start_experiment",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import psutil
 from lora_lab.config import Settings
 from lora_lab.data import tokenising
 from lora_lab.data.dataset import Dataset
+from lora_lab.errors import LabError
 from lora_lab.lab import experiments, standings
 from lora_lab.lab.data import dataset_of, guess, table_of
 from lora_lab.lab.planning import forecast
@@ -188,3 +191,20 @@ def experiment(run_id: str, owner: str) -> dict[str, Any]:
     with contextlib.suppress(StopIteration):
         told["base_text_loss"] = next(e["loss"] for e in events if e["kind"] == "base_text")
     return {**told, **standings.standings(told, events)}
+
+
+def shelve_arm(run_id: str, number: int, name: str, owner: str) -> str:
+    """Copy the adapter of an arm that has ended to its owner's shelf; the new entry's id.
+
+    Raises LabError where there is none, or it is a whole model (full fine-tuning's result).
+    """
+    from lora_lab.shelf import entry
+
+    run = folder.owned(run_id, owner)
+    place = arms_on_disk.adapter_folder(run, number)
+    if not (place / "adapter_config.json").is_file():
+        raise LabError("no_adapter_yet", run=run_id)
+    copy = partial(shutil.copytree, place)
+    model = run.settings.model
+    made = entry.create(owner, copy, name=name[: entry.LONGEST_NAME], origin="race", model=model)
+    return made.id

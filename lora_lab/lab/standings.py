@@ -23,9 +23,10 @@ def standings(told: dict[str, Any], events: Events) -> dict[str, Any]:
     """{"groups", "smallest", "round", "searches"}.
 
     groups: arms that differ by their seed alone as one: "label", "data", "rows", "changes",
-    "arms" (numbers), "curve" [(step, mean held-out loss, lowest, highest)], "losses" by seed, and
-    once it has ended the means of FIGURES, "spread" (of the held-out loss over seeds), "trainable",
-    "adapter_bytes", "memory_bytes" (counted beforehand), "learning_rate", "update", "failed".
+    "arms" (numbers), "ended" (those with a result), "curve" [(step, mean held-out loss, lowest,
+    highest)], "losses" by seed, and once it has ended the means of FIGURES, "spread" (of the
+    held-out loss over seeds), "trainable", "adapter_bytes", "memory_bytes" (counted beforehand),
+    "learning_rate", "update", "failed".
     smallest: by data, see smallest_within_noise. round: the last progress. searches: the points of
     the search for rates, [{"label", "data", "learning_rate", "loss"}].
     """
@@ -105,6 +106,7 @@ def _group(
         "rows": first.rows,
         "changes": first.changes,
         "arms": numbers,
+        "ended": [number for number in numbers if ends.get(number, {}).get("state") == "done"],
         "curve": _together(curves),
         "losses": [end["heldout_loss"] for end in done if end["heldout_loss"] is not None],
         "memory_bytes": forecasts[numbers[0]]["memory_bytes"],

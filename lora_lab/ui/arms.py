@@ -45,6 +45,45 @@ def short(label: str, language: str) -> str:
     return f"r {label}" if label.isdigit() else say(f"arm.{label}.short", language)
 
 
+def written(label: str, language: str) -> str:
+    """Any experiment's arm as a person reads it: an init by its name, a number as it is."""
+    for key in (f"arm.{label}.name", f"setting.init.{label}"):
+        if key in words.table():
+            return say(key, language)
+    return name(label, language) if label.isdigit() else label
+
+
+def adapters(told: Told, language: str) -> list[tuple[str, int]]:
+    """(what a person reads, arm's number) of the arms that left an adapter."""
+    return [
+        (_described(group, number, told, language), number)
+        for group in told["groups"]
+        for number in group["ended"]
+        if group["changes"].get("method", "lora") != "full"
+    ]
+
+
+def _described(group: Told, number: int, told: Told, language: str) -> str:
+    seed = told["experiment"]["arms"][number]["changes"].get("seed")
+    parts = [dataset_name(group["data"], told, language), _arm(group, told, language)]
+    if seed is not None and len(group["arms"]) > 1:
+        parts.append(f"{say('setting.seed.label', language).lower()} {seed}")
+    return " · ".join(parts)
+
+
+def _arm(group: Told, told: Told, language: str) -> str:
+    kind, changes = told["experiment"]["kind"], group["changes"]
+    if kind in ("alpha", "grid"):
+        text = f"α {number(changes['alpha'], language)}"
+        if kind == "grid":
+            return f"{text} × {number(changes['learning_rate'], language)}"
+        return f"{text} · {say('ranklab.scaling.' + changes['scaling'], language)}"
+    text = written(group["label"], language)
+    if group["rows"]:
+        text += f" · {say('ranklab.some_rows', language, rows=group['rows'])}"
+    return text
+
+
 def standing(told: Told, place: dict[str, Any], language: str) -> str:
     """The card over the figures: which experiment, its state, how far it is and what is left."""
     state = told["state"]
@@ -170,7 +209,8 @@ def searched(told: Told, language: str) -> str:
         first = f"{dataset_name(data, told, language)} · {name(label, language)}"
         rows.append(([first, " · ".join(cells)], False))
     inside = table(["arm", "loss"], rows, say("ranklab.points.caption", language), language)
-    return f"<details><summary>{safe(say('ranklab.points.title', language))}</summary>{inside}</details>"
+    head = safe(say("ranklab.points.title", language))
+    return f"<details><summary>{head}</summary>{inside}</details>"
 
 
 def sample_names(language: str) -> list[tuple[str, str]]:

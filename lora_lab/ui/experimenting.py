@@ -12,13 +12,13 @@ from lora_lab import lab
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
 from lora_lab.ui import arms, form, views
-from lora_lab.ui.calm import calmly, told
+from lora_lab.ui.calm import calmly
 from lora_lab.ui.form import written
 from lora_lab.ui.identity import owner
 from lora_lab.ui.markup import problem_card, safe
 from lora_lab.ui.ranklab import RATES, RankLab, Section
 from lora_lab.ui.reports import report_links
-from lora_lab.ui.training import QUIET, SLOW, Training, make_known
+from lora_lab.ui.training import QUIET, Training, make_known
 from lora_lab.words import byte_size, duration, say
 
 TASK = "race"
@@ -94,6 +94,19 @@ class Experimenting:
 
     # What becomes of it
 
+    def shelve(self, run: str, arm: Any, request: gr.Request) -> list[Any]:
+        """An arm's adapter is copied to the shelf, under the arm's name."""
+        if arm in (None, ""):
+            raise LabError("no_arms")
+        who, number = owner(request), _whole(arm)
+        told = lab.experiment(run, who)
+        named = {at: text for text, at in arms.adapters(told, self.language)}
+        if number not in named:
+            raise LabError("no_adapter_yet", run=run)
+        name = named[number]
+        lab.shelve_arm(run, number, name, who)
+        return [f'<p class="note">{safe(say("ranklab.shelved", self.language, name=name))}</p>']
+
     def stop(self, run: str, request: gr.Request) -> list[Any]:
         lab.stop(run, owner(request))
         return [gr.update(interactive=False)]
@@ -126,7 +139,17 @@ class Experimenting:
             report_links(run, self.language) if ended else "",
             views.drawn(told, self.language, *view),
             gr.update(visible=ended and bool(view)),
+            *self._shelf(told),
             new,
+        ]
+
+    def _shelf(self, told: dict[str, Any]) -> list[Any]:
+        """The adapters to choose from, once nothing moves any more."""
+        still = told["state"] not in ("queued", "running")
+        choices = arms.adapters(told, self.language) if still else []
+        return [
+            gr.update(visible=bool(choices)),
+            gr.update(choices=choices, value=choices[0][1] if choices else None),
         ]
 
 
@@ -175,26 +198,24 @@ def basis(language: str, trains: Training, *values: Any) -> list[Any]:
 def found(language: str, kinds: list[str], request: gr.Request) -> list[Any]:
     """The page was opened: the experiment that its address names and one's newest of each other
     kind; which tab and section to show; a card where the address names none of one's own."""
-    who, wanted = owner(request), request.query_params.get("race", "")
-    runs, card = dict.fromkeys(kinds, ""), ""
-    for run in reversed([each for each in lab.runs(who) if each["task"] == TASK]):
+    who, query = owner(request), request.query_params
+    wanted, runs, card = query.get("race", ""), dict.fromkeys(kinds, ""), ""
+    mine = {each["id"]: each for each in lab.runs(who) if each["task"] == TASK}
+    for run in reversed(list(mine.values())):
         runs[run["experiment"]["kind"]] = run["id"]
     tabs = [gr.skip(), gr.skip()]
-    if wanted:
-        try:
-            kind = lab.run(wanted, who)["experiment"]["kind"]
-            runs[kind] = wanted
-            tabs = [gr.update(selected="ranklab"), gr.update(selected=kind)]
-        except (LabError, KeyError) as error:
-            known = error if isinstance(error, LabError) else LabError("no_such_run", run=wanted)
-            card = problem_card(told(known), language)
+    if wanted and wanted not in mine:
+        card = problem_card(LabError("no_such_run", run=wanted[:60]), language)
+    shown = mine.get(wanted) or mine.get(query.get("run", ""))
+    if shown:
+        kind = shown["experiment"]["kind"]
+        runs[kind] = shown["id"]
+        tabs = [gr.update(selected="ranklab"), gr.update(selected=kind)]
     return [*tabs, *runs.values(), card]
 
 
-def wire(
-    tab: RankLab, trains: Training, demo: gr.Blocks, tabs: gr.Tabs, selected: list[Any]
-) -> None:
-    """tabs: the page's own. selected: the events on which forecasts are made anew."""
+def wire(tab: RankLab, trains: Training, demo: gr.Blocks, tabs: gr.Tabs, mine: gr.Tab) -> None:
+    """tabs: the page's own; mine: the one of them that holds the Rank lab."""
     language, sections = trains.language, tab.sections
     values = trains.tab.form.all
     first = sections["race"]
@@ -208,22 +229,21 @@ def wire(
     def told_basis(*now: Any) -> list[Any]:
         return basis(language, trains, *now)
 
-    gr.on(selected, calmly(language, 1)(told_basis), values, [tab.basis, first.problem], **QUIET)
+    shown = [mine.select, trains.tab.opened.change]
+    gr.on(shown, calmly(language, 1)(told_basis), values, [tab.basis, first.problem], **QUIET)
     for section in sections.values():
-        _wire_section(section, Experimenting(section, trains), tab.clock, selected)
+        _wire_section(section, Experimenting(section, trains), tab.clock, mine)
     _own_file(first, trains)
 
 
-def _wire_section(
-    section: Section, does: Experimenting, clock: gr.Timer, selected: list[Any]
-) -> None:
+def _wire_section(section: Section, does: Experimenting, clock: gr.Timer, mine: gr.Tab) -> None:
     language, live = does.language, section.live
     inputs = [does.trains.tab.uploaded, *section.controls.values(), *does.trains.tab.form.all]
     forecast = calmly(language, 1)(does.forecast)
     touched = [control.change for control in section.controls.values()]
     gr.on(
-        [*touched, *selected], forecast, inputs, [section.forecast, section.problem],
-        trigger_mode="always_last", **SLOW,
+        [*touched, mine.select], forecast, inputs, [section.forecast, section.problem],
+        trigger_mode="always_last", **QUIET,
     )  # fmt: skip
     start = calmly(language, 2)(does.start)
     started = section.go.click(start, inputs, [section.run, section.seen, section.problem], **QUIET)
@@ -239,6 +259,9 @@ def _wire_section(
         trigger_mode="always_last",
         **QUIET,
     )
+    shelve = calmly(language, 1)(does.shelve)
+    shelved = [section.shelved, section.trouble]
+    section.shelve.click(shelve, [section.run, section.arm], shelved, **QUIET)
     stop = calmly(language, 1)(does.stop)
     section.stop.click(stop, section.run, [section.stop, section.trouble], **QUIET)
     resume = calmly(language, 1)(does.resume)

@@ -40,7 +40,7 @@ def curves(told: Told, language: str, groups: list[Told] | None = None) -> list[
     x, y = Axis(say("chart.step", language)), Axis(say("ranklab.axis.heldout_loss", language))
     return [
         Chart(
-            arms.dataset_name(data, told, language),
+            say("ranklab.curves", language, data=arms.dataset_name(data, told, language)),
             [_curve(place, group, told, language) for place, group in enumerate(some)],
             x,
             y,
@@ -81,7 +81,7 @@ def quality(told: Told, language: str, across: str, up: str) -> Chart:
     others = sorted({g["label"] for g in told["groups"] if not g["label"].isdigit()})
     ranks = sorted({int(g["label"]) for g in told["groups"] if g["label"].isdigit()})
     last = ranks[-1] if ranks else 1
-    beyond = {label: last * 2.0 ** (2 + place) for place, label in enumerate(others)}
+    beyond = {label: last * 4.0 ** (1 + place) for place, label in enumerate(others)}
     for place, data in enumerate(datasets):
         here = [g for g in told["groups"] if g["data"] == data and g[up] is not None]
         name = arms.dataset_name(data, told, language)
@@ -140,8 +140,7 @@ def _gains(told: Told, language: str) -> list[str]:
         gains[data] = low, high, ranked[low] - ranked[high]
     if len(gains) < 2:
         return []
-    most = max(gains, key=lambda data: gains[data][2])
-    least = min(gains, key=lambda data: gains[data][2])
+    least, *_, most = sorted(gains, key=lambda data: gains[data][2])
     low, high, gain = gains[most]
     return [
         say(

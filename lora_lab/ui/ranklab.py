@@ -44,6 +44,10 @@ class Section:
     trouble: gr.HTML
     kept: gr.HTML
     figure: gr.HTML
+    finished: gr.Row  # where an arm's adapter may be put on the shelf
+    arm: gr.Dropdown
+    shelve: gr.Button
+    shelved: gr.HTML
     run: gr.Textbox  # the id of the run that is shown
     seen: gr.Textbox  # what of it is shown already
 
@@ -51,7 +55,7 @@ class Section:
     def live(self) -> list[Any]:
         """What a look at the run redraws."""
         shown = [self.standing, self.stop, self.resume, self.kept, self.figure]
-        return [*shown, self.views, self.seen]
+        return [*shown, self.views, self.finished, self.arm, self.seen]
 
 
 @dataclass
@@ -107,9 +111,22 @@ def _section(kind: str, language: str) -> Section:
             view = _race_view(language) if kind == "race" else {}
         parts["figure"] = gr.HTML()
         parts["kept"] = gr.HTML()
+        parts |= _finished(language)
     for name in ("run", "seen"):
         parts[name] = gr.Textbox(visible="hidden")
     return Section(kind, controls, view, **parts)
+
+
+def _finished(language: str) -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    with gr.Row(visible=False, equal_height=True) as parts["finished"]:
+        parts["arm"] = gr.Dropdown(
+            [], label=say("ranklab.adapter.label", language), filterable=False, min_width=260
+        )
+        text = say("ranklab.shelve", language)
+        parts["shelve"] = gr.Button(text, scale=0, min_width=180)
+    parts["shelved"] = gr.HTML()
+    return parts
 
 
 def _race_controls(language: str) -> Controls:

@@ -7,11 +7,12 @@ from typing import Any
 import gradio as gr
 
 from lora_lab import lab
-from lora_lab.ui import forgetting, runs
+from lora_lab.ui import forgetting, runs, views
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.exports import links
 from lora_lab.ui.identity import owner
 from lora_lab.ui.markup import safe
+from lora_lab.ui.reports import report_links
 from lora_lab.ui.runs import RunsTab
 from lora_lab.ui.training import QUIET
 from lora_lab.words import say
@@ -52,6 +53,13 @@ class Running:
         hidden = gr.update(visible=False)
         if not told:
             return [*buttons, hidden, "", "", "", ""]
+        if one and "experiment" in told[0]:
+            race = lab.experiment(told[0]["id"], who)
+            page = report_links(race["id"], self.language)
+            return [*buttons, hidden, page, views.drawn(race, self.language), ""]
+        told = [run for run in told if "experiment" not in run]  # their arms are no single curve
+        if not told:
+            return [*buttons, hidden, "", "", ""]
         events = [lab.events(run["id"], who)[0] for run in told]
         chart = runs.overlay(list(zip(told, events, strict=True)), self.language)
         return [

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from lora_lab.config import from_json
-from lora_lab.ui import forgetting, live
+from lora_lab.ui import arms, forgetting, live
 from lora_lab.ui.chart import Series, loss_chart
 from lora_lab.ui.facts import differing
 from lora_lab.ui.form import written
@@ -88,12 +88,18 @@ def line(run: dict[str, Any], language: str) -> str:
     """A run in one line: when, what, how it stands."""
     day = f"{run['id'][6:8]}-{run['id'][4:6]} {run['id'][9:11]}:{run['id'][11:13]}"
     state = say(f"run.state.{run['state']}", language)
-    told = f"{live.title(run, language)} · {state}"
+    told = f"{title(run, language)} · {state}"
     result = run["result"]
     if result and result["heldout_loss"] is not None:
         told += f" · {number(result['heldout_loss_before'], language, 2)} → "
         told += number(result["heldout_loss"], language, 2)
     return f"{told} · {day} UTC"
+
+
+def title(run: dict[str, Any], language: str) -> str:
+    """What a run is called; an experiment by its kind."""
+    named = arms.title if "experiment" in run else live.title
+    return named(run, language)
 
 
 def overlay(runs: list[tuple[dict[str, Any], live.Events]], language: str) -> str:

@@ -68,8 +68,12 @@ class Watching:
         """Settings and run of an address; without a run, this person's newest that still goes."""
         settings, run = form.from_query(query), query.get("run", "")
         if not run:
-            return settings, next((r["id"] for r in lab.runs(who) if _alive(r)), "")
-        asked = lab.run(run, who)["settings"]
+            going = (r["id"] for r in lab.runs(who) if _alive(r) and r["task"] == "text")
+            return settings, next(going, "")
+        told = lab.run(run, who)
+        asked = told["settings"]
+        if told["task"] != "text":
+            return form.from_query({**asked, **query}), ""  # shown in the Rank lab
         return form.from_query({**asked, **query}), run
 
     def look(self, run: str, seen: str, request: gr.Request) -> list[Any]:

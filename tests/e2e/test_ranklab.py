@@ -1,0 +1,76 @@
+"""The Rank lab in a browser: a tiny race from the first press to an adapter on the shelf."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.steps import open_page, press, tab
+
+
+def state(page: Page):
+    return page.locator(".ranklab .standing .state:visible")
+
+
+def figures(page: Page):
+    return page.locator(".ranklab .panel:visible")
+
+
+def steps(page: Page, count: int) -> None:
+    box = page.get_by_role("spinbutton", name=re.compile("Steps of each arm")).locator(
+        "visible=true"
+    )
+    box.fill(str(count))
+    box.press("Tab")
+
+
+def test_a_race_is_run_reloaded_looked_at_and_kept(lab, person):
+    page = person()
+    open_page(page, lab.at())
+    tab(page, "Rank lab")
+    page.get_by_label("one for all").click()
+    steps(page, 20)
+    expect(page.get_by_text(re.compile("8 arms take turns"))).to_be_visible()
+    press(page, "Start the race")
+    expect(page).to_have_url(re.compile("race="))
+    expect(figures(page).first).to_contain_text("Pirate stories")
+
+    page.reload()
+    expect(page.get_by_role("tab", name="Race", exact=True)).to_have_attribute(
+        "aria-selected", "true"
+    )
+    expect(state(page)).to_have_text("done")
+    expect(figures(page)).to_have_count(3)
+    expect(page.locator(".verdict").first).to_contain_text("smallest within noise")
+    expect(page.locator("table.arms tr.best")).to_have_count(2)
+    expect(page.locator("table.arms")).to_contain_text("full fine-tuning")
+    page.get_by_label("file size").click()
+    expect(figures(page).last).to_contain_text("kB")
+    for kind in ("PDF", "PNG", "CSV"):
+        with page.expect_download() as kept:
+            page.get_by_role("link", name=kind, exact=True).click()
+        assert kept.value.path().stat().st_size > 500
+
+    press(page, "Put it on the shelf")
+    expect(page.get_by_text(re.compile("is on the shelf now"))).to_be_visible()
+    tab(page, "Adapters")
+    expect(page.locator(".shelved").first).to_contain_text("rank 1")
+    tab(page, "Runs")
+    expect(page.get_by_role("checkbox", name=re.compile("Rank race"))).to_be_visible()
+
+
+def test_a_sweep_is_stopped_and_resumed(lab, person):
+    page = person()
+    open_page(page, lab.at())
+    tab(page, "Rank lab")
+    tab(page, "Alpha")
+    steps(page, 200)
+    press(page, "Sweep alpha")
+    expect(page.locator(".ranklab .bar:visible")).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
+    expect(state(page)).to_have_text("stopped")
+    page.get_by_role("button", name="Resume", exact=True).locator("visible=true").click()
+    expect(state(page)).to_have_text("done")
+    expect(page.locator(".ranklab .verdict:visible")).to_contain_text("Lowest loss")
+    expect(figures(page)).to_have_count(3)
