@@ -184,7 +184,7 @@ def _factorised(answer: dict[str, Any], language: str) -> str:
         "cli.factorised",
         language,
         **{name: answer[name] for name in names},
-        error=number(100 * answer["relative_error"], language),
+        error=number(round(100 * answer["relative_error"], 4), language),
         values=_values(answer["singular_values"], language),
     )
 

@@ -20,6 +20,7 @@ from lora_lab.words import byte_size, duration, number, say
 
 PARTS = ("weights", "gradients", "optimizer", "activations", "process")
 METHODS = ("full", "lora")
+FIRST = "smollm2-135m-instruct"  # of a smaller model the program itself takes most
 
 
 @dataclass
@@ -44,7 +45,7 @@ def lay_out(language: str) -> CostTab:
     models = [model["name"] for model in lab.models()] + list(COUNTED_ONLY)
     with gr.Row():
         model = gr.Dropdown(
-            models, value=models[0], filterable=False, min_width=260,
+            models, value=FIRST, filterable=False, min_width=260,
             label=say("setting.model.label", language), info=say("cost.model", language),
         )  # fmt: skip
         targets = form.widget("targets", language)
@@ -172,7 +173,7 @@ def _figures_of(run: dict[str, Any], language: str) -> list[str]:
     seconds = run["seconds_to_loss"]
     return [
         byte_size(run["peak_memory_bytes"], language),
-        duration(run["seconds_a_step"], language),
+        f"{number(run['seconds_a_step'], language, 2)}\u00a0s",
         "–" if seconds is None else duration(seconds, language),
         number(run["heldout_loss"], language, 3),
     ]

@@ -35,10 +35,15 @@ def chosen(run_id: str | None, who: str) -> Run:
     return folder.owned(run_id, who)
 
 
+def percent(share: float, language: str) -> str:
+    """A share in hundredths; what rounding leaves of a zero is a zero."""
+    return number(100 * share if share > 1e-6 else 0, language)
+
+
 def hero(told: dict[str, Any], language: str) -> str:
     """The two numbers that the whole bench is about: 81 → 18, and the error they cost."""
     original, kept = (number(told[name], language) for name in ("original", "kept"))
-    error = number(100 * told["relative_error"], language)
+    error = percent(told["relative_error"], language)
     numbers = say("bench.numbers", language)
     label = say("bench.hero", language, original=told["original"], kept=told["kept"], error=error)
     more = "more" if told["kept"] > told["original"] else "less"
@@ -100,7 +105,7 @@ def _row(row: Row, top: float, language: str) -> str:
     key, rank, numbers, error, loss = row
     name = say(key, language, rank=rank) if rank is not None else say(key, language)
     kept = "–" if numbers is None else number(numbers, language)
-    lost = "–" if error is None else f"{number(100 * error, language)}\u00a0%"
+    lost = "–" if error is None else f"{percent(error, language)}\u00a0%"
     look = key.rpartition(".")[2]
     bar = f'<span class="loss-bar {look}" style="width:{100 * loss / top:.0f}%"></span>'
     return (
