@@ -115,6 +115,17 @@ def shape(model: nn.Module) -> tuple[int, int, int]:
     return config.num_hidden_layers, getattr(config, "num_key_value_heads", None) or heads, width
 
 
+def check_room(model: nn.Module, tokens: int, longest: int) -> None:
+    """Raises LabError("prefix_no_room") where a model that learned each position by itself (GPT-2,
+    OPT) has none left for a row of `longest` tokens behind the prefix."""
+    told: Any = model
+    words = told.get_input_embeddings()
+    tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and m is not words]
+    limit = getattr(told.config.get_text_config(), "max_position_embeddings", None)
+    if tables and limit is not None and tokens + longest > limit:
+        raise LabError("prefix_no_room", tokens=tokens, longest=longest, context=limit)
+
+
 def gaussian(model: nn.Module, tokens: int, seed: int) -> torch.Tensor:
     """A prefix [tokens, layers, 2, K, d] at its start: N(0, 1), from seed alone."""
     layers, heads, width = shape(model)

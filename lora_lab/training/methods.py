@@ -111,6 +111,7 @@ class Adapting:
 def _attached(model: nn.Module, settings: Settings) -> Routing:
     before = None
     if settings.method in ("prefix", "lora-prefix"):
+        prefix.check_room(model, settings.prefix_tokens, settings.max_length)
         before = prefix.gaussian(model, settings.prefix_tokens, settings.seed)
     if settings.method == "prefix":
         return attaching.add(model, ADAPTER, Adapter(0, 0, {}, prefix=before))

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from lora_lab.errors import LabError
 from lora_lab.lora import attaching, peft_format, prefix
@@ -94,6 +94,15 @@ def test_a_model_whose_layers_keep_other_things_is_refused(model, told):
     with pytest.raises(LabError) as caught:
         prefix.put(model, "p", torch.zeros(1, 2, 2, 2, 4), Routing())
     assert caught.value.key == "prefix_unsupported"
+
+
+def test_learned_positions_must_suffice_for_prefix_and_text(model):
+    counted = GPT2LMHeadModel(GPT2Config(vocab_size=31, n_embd=8, n_head=2, n_positions=20))
+    prefix.check_room(counted, 4, 16)
+    with pytest.raises(LabError) as caught:
+        prefix.check_room(counted, 5, 16)
+    assert caught.value.key == "prefix_no_room" and "20" in caught.value.text("en")
+    prefix.check_room(model, 10**6, 16)  # turned positions never end
 
 
 @pytest.mark.parametrize("nested", [False, True])
