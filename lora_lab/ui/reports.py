@@ -54,9 +54,9 @@ def report_png(request: Request, run: OneRun, language: str = words.DEFAULT) -> 
 def report_csv(request: Request, run: OneRun, language: str = words.DEFAULT) -> Response:
     def made(who: str) -> Response:
         text = io.StringIO()
-        rows = csv.DictWriter(text, [*COLUMNS, *FIGURES])
-        rows.writeheader()
-        rows.writerows(_rows(lab.experiment(run, who)))
+        table = csv.DictWriter(text, [*COLUMNS, *FIGURES])
+        table.writeheader()
+        table.writerows(rows(lab.experiment(run, who)))
         return file_of(text.getvalue().encode(), TYPES["csv"], f"report-{run}.csv")
 
     return answer(request, language, made)
@@ -74,8 +74,8 @@ def _page(request: Request, run: str, language: str, kind: str) -> Response:
             title, charts = arms.title(told, language), views.charts(told, language)
         else:
             title, charts = live.title(told, language), [_loss(run, who, language)]
-        panels = [_panel(chart, plots) for chart in charts]
-        figure = plots.report(title, panels, _facts(told, language))
+        panels = [panel(chart, plots) for chart in charts]
+        figure = plots.report(title, panels, facts(told, language))
         return file_of(plots.drawn(figure, kind), TYPES[kind], f"report-{run}.{kind}")
 
     return answer(request, language, made)
@@ -93,7 +93,7 @@ def _loss(run: str, who: str, language: str) -> Chart:
     return Chart("", lines, Axis(say("chart.step", language)), Axis(say("chart.loss", language)))
 
 
-def _panel(chart: Chart, plots: Any) -> Any:
+def panel(chart: Chart, plots: Any) -> Any:
     curves = [
         plots.Curve(
             line.name, [(p.x, p.y, p.low, p.high) for p in line.points], line.style, line.lined
@@ -106,7 +106,7 @@ def _panel(chart: Chart, plots: Any) -> Any:
     )
 
 
-def _facts(told: dict[str, Any], language: str) -> list[str]:
+def facts(told: dict[str, Any], language: str) -> list[str]:
     """What it takes to do it again: settings, machine, versions, data."""
     settings, machine = told["settings"], told.get("machine") or {}
     experiment = told.get("experiment") or {}
@@ -115,9 +115,9 @@ def _facts(told: dict[str, Any], language: str) -> list[str]:
     sets = experiment.get("datasets") or [told["data"]]
     versions = " · ".join(f"{name} {version}" for name, version in told.get("versions", {}).items())
     place = " · ".join(str(machine[name]) for name in ("device", "precision") if name in machine)
-    facts = {"seed": settings["seed"], "steps": settings["steps"], "rates": written}
+    trained = {"seed": settings["seed"], "steps": settings["steps"], "rates": written}
     return [
-        say("report.facts", language, machine=place, **facts),
+        say("report.facts", language, machine=place, **trained),
         say("report.versions", language, versions=versions),
         *(
             say("report.data", language, name=each["name"], fingerprint=each["fingerprint"][:16])
@@ -131,16 +131,17 @@ def _rate(settings: dict[str, Any], language: str) -> str:
     return number(settings["learning_rate"], language)
 
 
-def _rows(told: dict[str, Any]) -> list[dict[str, Any]]:
+def rows(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """An experiment's figures, a row for arms that differ by their seed alone."""
     sets = {each["data"]: each for each in told["experiment"]["datasets"]}
-    facts = {
+    common = {
         "experiment": told["experiment"]["kind"],
         "run": told["id"],
         "model": told["settings"]["model"],
     }
     return [
         {
-            **facts,
+            **common,
             "data": sets[group["data"]]["name"],
             "fingerprint": sets[group["data"]]["fingerprint"],
             "arm": group["label"],
