@@ -1,6 +1,6 @@
 """One batched pass for a base and three adapters against four calls of model.generate.
 
-    python -m benchmarks.comparing [--model NAME] [--tokens 48] [--repeats 3]
+    python -m benchmarks.comparing [--model NAME] [--tokens 128] [--repeats 3]
 
 Both sides have the same model, the same LoRA layers, the same prompt and as many tokens; they take
 turns, so that whatever else slows the machine slows both. Printed are the medians of the clock's
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--model", default=Settings().model)
     parser.add_argument("--targets", default="attention-qv")
     parser.add_argument("--rank", type=int, default=8)
-    parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=3)
     told = parser.parse_args()
     place = machine.settle(Settings(), small=False)

@@ -15,6 +15,7 @@ from lora_lab import lab
 from lora_lab.evaluation.forgetting import base_text_loss
 from lora_lab.lora import attaching, peft_format
 from lora_lab.models import loading, sources
+from lora_lab.runs import texts
 from lora_lab.runs.worker import run_to_its_end
 from lora_lab.training import loop, rates
 
@@ -243,6 +244,8 @@ def test_full_fine_tuning_is_a_model_that_transformers_loads(queued, tiny):
     ids = torch.arange(8)[None]
     made = AutoModelForCausalLM.from_pretrained(run.adapter)
     assert loading.base_hash(made) == result["base_hash_after"]
+    (text,) = texts.heldout([run.adapter])
+    assert text.dataset.name == "stories.csv", "a comparison measures it on its own held-out rows"
     assert not torch.equal(made(ids).logits, AutoModelForCausalLM.from_pretrained(tiny)(ids).logits)
 
 
