@@ -93,11 +93,8 @@ def add(model: nn.Module, name: str, adapter: Adapter) -> Routing:
     remove(model, name)
     for path, (A, B) in adapter.tensors.items():
         layer = _wrapped(model, path, routing)
-        device = matrix(layer.base).device
-        A_own, B_own = (z.detach().to(device, torch.float32, copy=True) for z in (A, B))
-        m = adapter.magnitudes.get(path)
-        m_own = None if m is None else m.detach().to(device, torch.float32, copy=True)
-        pair = LowRank(A_own, B_own, adapter.scaling(path), adapter.dropout, m_own)
+        m, scaling = adapter.magnitudes.get(path), adapter.scaling(path)
+        pair = LowRank(A, B, m, scaling, adapter.dropout).to(matrix(layer.base).device)
         layer.put(name, pair.train(layer.training))
     if adapter.prefix is not None:
         prefix.put(model, name, adapter.prefix, routing)

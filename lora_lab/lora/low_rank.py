@@ -13,7 +13,7 @@ from lora_lab.lora.routing import Choice
 
 
 class LowRank(nn.Module):
-    """One adapter's A and B for one matrix; with DoRA its magnitude m too."""
+    """One adapter's A and B for one matrix; with DoRA its magnitude m too. Of each a copy."""
 
     magnitude: nn.Parameter | None
     A0: torch.Tensor | None
@@ -23,14 +23,13 @@ class LowRank(nn.Module):
         self,
         A: torch.Tensor,
         B: torch.Tensor,
+        magnitude: torch.Tensor | None,
         scaling: float,
-        dropout: float = 0.0,
-        magnitude: torch.Tensor | None = None,
+        dropout: float,
     ):
         super().__init__()
-        self.A = nn.Parameter(A)  # [r, in]
-        self.B = nn.Parameter(B)  # [out, r]
-        self.magnitude = None if magnitude is None else nn.Parameter(magnitude)  # [out]
+        self.A, self.B = _own(A), _own(B)  # [r, in], [out, r]
+        self.magnitude = None if magnitude is None else _own(magnitude)  # [out]
         self.scaling = scaling
         self.dropout = dropout
         self.register_buffer("A0", None, persistent=False)
@@ -55,13 +54,20 @@ class LowRank(nn.Module):
         return dropout(x, self.dropout) if self.dropout and self.training else x
 
     def gain(self, W0: torch.Tensor) -> torch.Tensor:
-        """DoRA's g [out]; where nothing trains, the last one for as long as nothing changes."""
-        if torch.is_grad_enabled():
-            return dora.gain(self.magnitude, W0, *self.factors(), self.scaling)
+        """DoRA's g [out]. Where nothing trains, the last one for as long as nothing changes: since
+        the last forward that trained, or a tensor's version (which a fused optimiser leaves)."""
         versions = [parameter._version for parameter in self.parameters()]
-        if self._kept[0] != versions:
-            self._kept = versions, dora.gain(self.magnitude, W0, *self.factors(), self.scaling)
-        return self._kept[1]
+        if not torch.is_grad_enabled() and self._kept[0] == versions:
+            return self._kept[1]
+        gain = dora.gain(self.magnitude, W0, *self.factors(), self.scaling)
+        self._kept = (None, None) if torch.is_grad_enabled() else (versions, gain)
+        return gain
+
+
+def _own(tensor: torch.Tensor) -> nn.Parameter:
+    """In float32, its rows one after the other, as a checkpoint gives AdamW's means back."""
+    own = tensor.detach().float().clone(memory_format=torch.contiguous_format)
+    return nn.Parameter(own)
 
 
 class SideBySide(NamedTuple):

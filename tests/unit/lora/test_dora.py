@@ -124,3 +124,19 @@ def test_what_was_kept_for_the_lengths_is_made_anew_when_the_adapter_changes(lla
     with torch.enable_grad():
         assert torch.allclose(llama(ids).logits, changed, atol=1e-6)
     assert not torch.allclose(changed, before, atol=1e-3)
+
+
+def test_a_step_of_the_training_s_optimiser_changes_what_is_measured_after_it(llama, ids):
+    """AdamW's fused kernel changes a tensor without telling its version."""
+    attached(llama)
+    optimizer = torch.optim.AdamW(attaching.trainable_parameters(llama, "a"), lr=0.1, fused=True)
+
+    def measured():
+        with torch.no_grad():
+            return llama(ids).logits
+
+    measured()
+    for _ in range(2):
+        llama(ids).logits.square().mean().backward()
+        optimizer.step()
+        assert torch.allclose(measured(), llama(ids).logits, atol=1e-6)
