@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
-from lora_lab.evaluation import updates
-from lora_lab.evaluation.forgetting import base_text_loss
 from lora_lab.evaluation.heldout import heldout_loss
-from lora_lab.lora import attaching
 from lora_lab.models import loading
 from lora_lab.runs import work as single
-from lora_lab.runs.arms import adapter_folder, arms_of
+from lora_lab.runs.arm_results import Entrant, keep
+from lora_lab.runs.arms import arms_of
 from lora_lab.runs.folder import Run
 from lora_lab.runs.searching import searched
 from lora_lab.training import checkpoint, loop, machine, methods, race
@@ -52,15 +48,6 @@ def work(run: Run) -> str:
     after = loading.base_hash(base.model)
     run.append("result", state=state, base_hash_before=base.hash, base_hash_after=after)
     return state
-
-
-@dataclass
-class Entrant:
-    """An arm while it trains."""
-
-    model: nn.Module
-    method: methods.Method
-    settings: Settings
 
 
 @dataclass
@@ -118,7 +105,8 @@ class Track:
             elif isinstance(news, LabError):
                 self._lost(number, news)
             elif news.state == "done":
-                self._keep(number, news)
+                keep(self.run, self.base, number, self.entrants[number], news)
+                shutil.rmtree(self._checkpoints(number), ignore_errors=True)
             elif not together:
                 return "stopped"
             self.entrants.pop(number, None) if not isinstance(news, Progress) else None
@@ -127,6 +115,11 @@ class Track:
     def _unfinished(self) -> bool:
         ended = [event for event in self.run.events()[0] if event["kind"] == "arm"]
         return len(ended) < len(self.arms)
+
+    def _lost(self, number: int, error: LabError) -> None:
+        rate = self.settings(number).learning_rate
+        facts = {"state": "failed", "error": error.as_json(), "seconds": 0.0}
+        self.run.append("arm", arm=number, learning_rate=rate, **facts)
 
     def _start(self, number: int) -> race.Start:
         settings = self.settings(number)
@@ -184,66 +177,6 @@ class Track:
             self.told[number] += 1
         return self.told[number]
 
-    # What came of an arm
-
-    def _keep(self, number: int, outcome: loop.Outcome) -> None:
-        entrant = self.entrants[number]
-        entrant.method.set(outcome.adapter)
-        figures = self._figures(number, entrant, outcome)
-        figures["update"] = self._update(entrant)
-        told = self.run.config
-        facts = {name: told[name] for name in ("id", "base", "machine", "versions")}
-        data = next(
-            each for each in told["experiment"]["datasets"] if each["data"] == entrant.settings.data
-        )
-        facts |= {"arm": number, "settings": asdict(entrant.settings), "data": data}
-        folder = adapter_folder(self.run, number)
-        entrant.method.take_off()(folder, self.base.name, {**facts, "result": figures})
-        size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-        self.run.append("arm", arm=number, adapter_bytes=size, **figures)
-        shutil.rmtree(self._checkpoints(number), ignore_errors=True)
-
-    def _figures(self, number: int, entrant: Entrant, outcome: loop.Outcome) -> dict[str, Any]:
-        progress = outcome.progress
-        curve = [
-            event["loss"]
-            for event in self.run.events()[0]
-            if event["kind"] == TOLD and event["arm"] == number
-        ]
-        return {
-            "state": "done",
-            "steps": progress.step,
-            "learning_rate": entrant.settings.learning_rate,
-            "trainable": sum(p.numel() for p in entrant.method.parameters.values()),
-            "seconds": progress.seconds,
-            "tokens": progress.tokens,
-            "heldout_loss_before": curve[0],
-            "heldout_loss": progress.best_loss,
-            "best_step": progress.best_step,
-            "base_text_loss": base_text_loss(entrant.model, self.base.tokenizer),
-        }
-
-    def _update(self, entrant: Entrant) -> dict[str, float] | None:
-        """‖ΔW‖ / ‖W0‖ by matrix, of what has a ΔW that is added to W0."""
-        settings = entrant.settings
-        if settings.method == "full":
-            return updates.of_model(entrant.model, self.base.model)
-        if settings.method == "lora" and settings.init != "pissa":
-            adapter = attaching.extract(entrant.model, methods.ADAPTER)
-            return updates.of_adapter(adapter, self.base.model)
-        return None
-
-    def _lost(self, number: int, error: LabError) -> None:
-        settings = self.settings(number)
-        self.run.append(
-            "arm",
-            arm=number,
-            state="failed",
-            error=error.as_json(),
-            learning_rate=settings.learning_rate,
-            seconds=0.0,
-        )
-
 
 class Pace:
     """How far the arms are, and what is left at the pace so far."""
@@ -284,7 +217,3 @@ def _first_of_each(counts: dict[int, int], ended: set[int]) -> Any:
         return left[number] >= 0
 
     return stays
-
-
-def events_of(events: list[dict[str, Any]], number: int) -> Iterator[dict[str, Any]]:
-    return (event for event in events if event.get("arm") == number)

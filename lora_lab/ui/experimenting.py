@@ -9,19 +9,15 @@ from typing import Any
 import gradio as gr
 
 from lora_lab import lab
-from lora_lab.config import Settings
 from lora_lab.errors import LabError
 from lora_lab.ui import arms, form, views
-from lora_lab.ui.calm import calmly
-from lora_lab.ui.form import written
 from lora_lab.ui.identity import owner
-from lora_lab.ui.markup import problem_card, safe
-from lora_lab.ui.ranklab import RATES, RankLab, Section
+from lora_lab.ui.markup import safe
+from lora_lab.ui.ranklab import RATES, Section
 from lora_lab.ui.reports import report_links
-from lora_lab.ui.training import QUIET, Training, make_known
+from lora_lab.ui.training import Training, make_known
 from lora_lab.words import byte_size, duration, say
 
-TASK = "race"
 # What each experiment tries, besides what its controls choose.
 ALPHAS = (2, 8, 16, 32, 64)
 GRID = {"alphas": (4, 16, 64, 256), "rates": (0.00125, 0.005, 0.02, 0.08)}
@@ -116,7 +112,8 @@ class Experimenting:
         return [""]
 
     def look(self, request: gr.Request, run: str, seen: str, *view: Any) -> list[Any]:
-        """What the clock asks: everything anew if anything is new."""
+        """What the clock asks: everything anew if anything is new. The clock goes while the
+        experiment does."""
         nothing = [gr.skip()] * len(self.section.live)
         if not run:
             return nothing
@@ -140,6 +137,7 @@ class Experimenting:
             views.drawn(told, self.language, *view),
             gr.update(visible=ended and bool(view)),
             *self._shelf(told),
+            gr.Timer(active=alive),
             new,
         ]
 
@@ -178,102 +176,3 @@ def _whole(value: Any) -> int:
         return int(value)
     except (TypeError, ValueError, OverflowError):
         return 0  # which no setting allows, and its error says so
-
-
-def basis(language: str, trains: Training, *values: Any) -> list[Any]:
-    """One line: on what all experiments here are made."""
-    chosen: Settings = trains.settings(values)
-    text = say(
-        "ranklab.basis",
-        language,
-        model=chosen.model.rsplit("/", 1)[-1],
-        data=arms.dataset_name(chosen.data, {"experiment": {"datasets": []}}, language)
-        or say("ranklab.upload", language),
-        rank=chosen.rank,
-        targets=written("targets", chosen.targets, language),
-    )
-    return [f'<p class="note">{safe(text)}</p>']
-
-
-def found(language: str, kinds: list[str], request: gr.Request) -> list[Any]:
-    """The page was opened: the experiment that its address names and one's newest of each other
-    kind; which tab and section to show; a card where the address names none of one's own."""
-    who, query = owner(request), request.query_params
-    wanted, runs, card = query.get("race", ""), dict.fromkeys(kinds, ""), ""
-    mine = {each["id"]: each for each in lab.runs(who) if each["task"] == TASK}
-    for run in reversed(list(mine.values())):
-        runs[run["experiment"]["kind"]] = run["id"]
-    tabs = [gr.skip(), gr.skip()]
-    if wanted and wanted not in mine:
-        card = problem_card(LabError("no_such_run", run=wanted[:60]), language)
-    shown = mine.get(wanted) or mine.get(query.get("run", ""))
-    if shown:
-        kind = shown["experiment"]["kind"]
-        runs[kind] = shown["id"]
-        tabs = [gr.update(selected="ranklab"), gr.update(selected=kind)]
-    return [*tabs, *runs.values(), card]
-
-
-def wire(tab: RankLab, trains: Training, demo: gr.Blocks, tabs: gr.Tabs, mine: gr.Tab) -> None:
-    """tabs: the page's own; mine: the one of them that holds the Rank lab."""
-    language, sections = trains.language, tab.sections
-    values = trains.tab.form.all
-    first = sections["race"]
-
-    def opened(request: gr.Request) -> list[Any]:
-        return found(language, list(sections), request)
-
-    runs = [section.run for section in sections.values()]
-    demo.load(opened, None, [tabs, tab.tabs, *runs, first.trouble], **QUIET)
-
-    def told_basis(*now: Any) -> list[Any]:
-        return basis(language, trains, *now)
-
-    shown = [mine.select, trains.tab.opened.change]
-    gr.on(shown, calmly(language, 1)(told_basis), values, [tab.basis, first.problem], **QUIET)
-    for section in sections.values():
-        _wire_section(section, Experimenting(section, trains), tab.clock, mine)
-    _own_file(first, trains)
-
-
-def _wire_section(section: Section, does: Experimenting, clock: gr.Timer, mine: gr.Tab) -> None:
-    language, live = does.language, section.live
-    inputs = [does.trains.tab.uploaded, *section.controls.values(), *does.trains.tab.form.all]
-    forecast = calmly(language, 1)(does.forecast)
-    touched = [control.change for control in section.controls.values()]
-    gr.on(
-        [*touched, mine.select], forecast, inputs, [section.forecast, section.problem],
-        trigger_mode="always_last", **QUIET,
-    )  # fmt: skip
-    start = calmly(language, 2)(does.start)
-    started = section.go.click(start, inputs, [section.run, section.seen, section.problem], **QUIET)
-    show = "(run) => window.loraLab.openRace(run)"
-    started.success(None, section.run, None, js=show, api_visibility="private")
-    look = calmly(language, len(live))(does.look)
-    view = list(section.view.values())
-    gr.on(
-        [clock.tick, section.run.change, *(each.change for each in view)],
-        look,
-        [section.run, section.seen, *view],
-        [*live, section.trouble],
-        trigger_mode="always_last",
-        **QUIET,
-    )
-    shelve = calmly(language, 1)(does.shelve)
-    shelved = [section.shelved, section.trouble]
-    section.shelve.click(shelve, [section.run, section.arm], shelved, **QUIET)
-    stop = calmly(language, 1)(does.stop)
-    section.stop.click(stop, section.run, [section.stop, section.trouble], **QUIET)
-    resume = calmly(language, 1)(does.resume)
-    section.resume.click(resume, section.run, [section.seen, section.trouble], **QUIET)
-
-
-def _own_file(race: Section, trains: Training) -> None:
-    """The upload of the Train tab is a dataset to choose."""
-    language = trains.language
-
-    def offered(uploaded: str) -> Any:
-        own = trains.own_file(uploaded)
-        return gr.update(choices=[*arms.sample_names(language), *([own] if own else [])])
-
-    trains.tab.uploaded.change(offered, trains.tab.uploaded, race.controls["datasets"], **QUIET)

@@ -18,8 +18,8 @@ from lora_lab.ui import (
     compare,
     comparing,
     cost,
-    experimenting,
     ranklab,
+    rankwiring,
     running,
     runs,
     shelving,
@@ -64,7 +64,7 @@ def build(language: str, warm: Warm, *, loopback: bool) -> tuple[gr.Blocks, list
         shelved = [demo.load, adapters_tab.select]
         shelving.wire(shelf, language, warm, shelved, loopback=loopback)
         running.wire(lists, language, [demo.load, runs_tab.select])
-        experimenting.wire(ranks, does, demo, tabs, rank_tab)
+        rankwiring.wire(ranks, does, demo, tabs, rank_tab)
         benching.wire(ranks.benches["bench"], language, warm, [demo.load, rank_tab.select])
         spectrum.wire(ranks.benches["spectrum"], language, warm, [demo.load, rank_tab.select])
         cost.wire(ranks.benches["cost"], language, [demo.load, rank_tab.select])

@@ -50,12 +50,13 @@ class Section:
     shelved: gr.HTML
     run: gr.Textbox  # the id of the run that is shown
     seen: gr.Textbox  # what of it is shown already
+    clock: gr.Timer
 
     @property
     def live(self) -> list[Any]:
         """What a look at the run redraws."""
         shown = [self.standing, self.stop, self.resume, self.kept, self.figure]
-        return [*shown, self.views, self.finished, self.arm, self.seen]
+        return [*shown, self.views, self.finished, self.arm, self.clock, self.seen]
 
 
 @dataclass
@@ -66,7 +67,6 @@ class RankLab:
     basis: gr.HTML  # what all experiments here are made on
     sections: dict[str, Section]
     benches: dict[str, Any]
-    clock: gr.Timer
 
 
 def lay_out(language: str, benches: dict[str, Callable[[], Any]]) -> RankLab:
@@ -81,7 +81,7 @@ def lay_out(language: str, benches: dict[str, Callable[[], Any]]) -> RankLab:
             for name, lay in benches.items():
                 with gr.Tab(say(f"ranklab.{name}.tab", language), id=name):
                     made[name] = lay()
-    return RankLab(tabs, basis, sections, made, gr.Timer(LOOK_SECONDS))
+    return RankLab(tabs, basis, sections, made)
 
 
 def _section(kind: str, language: str) -> Section:
@@ -114,6 +114,7 @@ def _section(kind: str, language: str) -> Section:
         parts |= _finished(language)
     for name in ("run", "seen"):
         parts[name] = gr.Textbox(visible="hidden")
+    parts["clock"] = gr.Timer(LOOK_SECONDS, active=False)
     return Section(kind, controls, view, **parts)
 
 

@@ -55,7 +55,8 @@ def test_a_race_is_run_reloaded_looked_at_and_kept(lab, person):
     press(page, "Put it on the shelf")
     expect(page.get_by_text(re.compile("is on the shelf now"))).to_be_visible()
     tab(page, "Adapters")
-    expect(page.locator(".shelved").first).to_contain_text("rank 1")
+    shelved = page.get_by_role("checkbox", name=re.compile("rank 1 · from a race"))
+    expect(shelved).to_be_visible()
     tab(page, "Runs")
     expect(page.get_by_role("checkbox", name=re.compile("Rank race"))).to_be_visible()
 
