@@ -13,6 +13,7 @@ import gradio as gr
 import numpy as np
 
 from lora_lab import lab
+from lora_lab.errors import LabError
 from lora_lab.factorising import patterns, pictures, tables, truncation
 from lora_lab.models import shapes
 from lora_lab.runs.warm import Warm
@@ -45,7 +46,7 @@ class Benching:
 
     def type(self, rank: int, event: gr.EventData) -> list[Any]:
         """A number was typed over."""
-        cells = tables.of_cells(event._data.get("cells")).tolist()
+        cells = (event._data or {}).get("cells")
         return [json.dumps(cells), *self._factorised(cells, rank)]
 
     def turn(self, numbers: str, rank: int) -> list[Any]:
@@ -54,6 +55,8 @@ class Benching:
 
     def _factorised(self, cells: Any, rank: int) -> list[Any]:
         matrix, language = tables.of_cells(cells), self.language
+        if matrix.shape != (SIDE, SIDE):  # a page sends what it likes; more would take long to draw
+            raise LabError("matrix_not_a_table")
         factors = truncation.decompose(matrix)
         rows, columns = matrix.shape
         told = lab.truncated(factors.S.tolist(), rows, columns, int(rank))
@@ -122,14 +125,15 @@ class Benching:
     # A weight of a model
 
     def list_matrices(self, model: str) -> list[Any]:
-        known = shapes.shapes(model)
+        known = shapes.shapes(lowrank.offered(model))
         paths = [path for path, each in known.paths().items() if each.kind != "embedding"]
         inside = [path for path in paths if ".0." in path or len(paths) < 200]
         return [gr.update(choices=inside, value=inside[0])]
 
     def read_weight(self, model: str, path: str, rank: int) -> Iterator[list[Any]]:
         yield [gr.skip(), gr.skip(), note("bench.weight.reading", self.language)]
-        for event in self.warm.call("factorise_weight", model=model, path=path, rank=1):
+        asked = {"model": lowrank.offered(model), "path": str(path), "rank": 1}
+        for event in self.warm.call("factorise_weight", **asked):
             if event["kind"] == "factorised":
                 most = min(event["rows"], event["columns"])
                 known = {name: event[name] for name in ("rows", "columns", "singular_values")}

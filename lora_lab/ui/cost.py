@@ -9,8 +9,8 @@ import gradio as gr
 
 from lora_lab import lab
 from lora_lab.config import from_json
-from lora_lab.models.catalogue import COUNTED_ONLY
-from lora_lab.ui import form
+from lora_lab.models.catalogue import CATALOGUE, COUNTED_ONLY
+from lora_lab.ui import form, lowrank
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.facts import short
 from lora_lab.ui.identity import owner
@@ -42,7 +42,7 @@ class CostTab:
 
 def lay_out(language: str) -> CostTab:
     gr.HTML(note("cost.what", language))
-    models = [model["name"] for model in lab.models()] + list(COUNTED_ONLY)
+    models = [model.name for model in CATALOGUE] + list(COUNTED_ONLY)
     with gr.Row():
         model = gr.Dropdown(
             models, value=FIRST, filterable=False, min_width=260,
@@ -67,8 +67,9 @@ class Costing:
     def __init__(self, language: str):
         self.language = language
 
-    def count(self, model: str, rank: float, targets: str, tasks: float) -> list[Any]:
-        settings = from_json({"model": model, "rank": rank, "targets": targets or ""})
+    def reckon(self, model: str, rank: float, targets: str, tasks: float) -> list[Any]:
+        known = lowrank.offered(model)
+        settings = from_json({"model": known, "rank": rank, "targets": targets or ""})
         told = lab.cost(settings, int(tasks))
         return [counted(told, self.language)]
 
@@ -195,9 +196,9 @@ def _figures(caption: str, heads: list[str], rows: list[tuple[str, list[str]]]) 
 def wire(tab: CostTab, language: str, shown: list[Any]) -> None:
     """shown: the events on which the section is drawn and the runs are read anew."""
     does = Costing(language)
-    count = calmly(language, 1)(does.count)
+    reckon = calmly(language, 1)(does.reckon)
     changes = [widget.change for widget in tab.settings]
     out = [tab.counted, tab.problem]
-    gr.on([*shown[:1], *changes], count, tab.settings, out, trigger_mode="always_last", **QUIET)
+    gr.on([*shown[:1], *changes], reckon, tab.settings, out, trigger_mode="always_last", **QUIET)
     measure = calmly(language, 1)(does.measure)
     gr.on(shown, measure, None, [tab.measured, tab.problem], **QUIET)

@@ -6,6 +6,7 @@ from typing import Any
 
 from lora_lab import lab
 from lora_lab.errors import LabError
+from lora_lab.models.catalogue import CATALOGUE, COUNTED_ONLY
 from lora_lab.runs import folder
 from lora_lab.runs.folder import Run
 from lora_lab.ui import live
@@ -26,6 +27,14 @@ def finished(who: str, language: str) -> list[tuple[str, str]]:
         for run in lab.runs(who)
         if run["adapter"] and run["settings"].get("method", "lora") not in ("prefix", "full")
     ]
+
+
+def offered(model: str) -> str:
+    """The model's name, once it is one that the lists here offer: a page sends what it likes, and
+    on a shared server no folder of the machine may be looked into."""
+    if model in COUNTED_ONLY or any(model == known.name for known in CATALOGUE):
+        return model
+    raise LabError("local_path_on_shared_server", model=str(model)[:200])
 
 
 def chosen(run_id: str | None, who: str) -> Run:
