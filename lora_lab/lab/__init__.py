@@ -33,6 +33,7 @@ from lora_lab.lab.factorising import (
     truncated,
 )
 from lora_lab.lab.inside import compress, cut_base, spectrum
+from lora_lab.lab.languages import languages_of, measure_languages, start_languages
 from lora_lab.lab.offered import describe, fetch, models, sample_datasets
 from lora_lab.lab.planning import check, count, forecast, preview
 from lora_lab.lab.racing import experiment, planned, shelve_arm, start_experiment
@@ -63,6 +64,7 @@ HEAVY = (
     "merge_adapter",
     "merge_shelved",
     "prove_adapter",
+    "measure_languages",
 )
 
 __all__ = [
@@ -89,8 +91,10 @@ __all__ = [
     "fetch",
     "forecast",
     "import_adapter",
+    "languages_of",
     "matrix_of_file",
     "matrix_of_shape",
+    "measure_languages",
     "measured",
     "merge_adapter",
     "merge_shelved",
@@ -113,6 +117,7 @@ __all__ = [
     "spectrum",
     "start",
     "start_experiment",
+    "start_languages",
     "stop",
     "truncated",
 ]

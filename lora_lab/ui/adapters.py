@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from lora_lab.ui import trilingual
 from lora_lab.ui.markup import note
 from lora_lab.words import say
 
@@ -31,6 +32,7 @@ class AdaptersTab:
     push: dict[str, Any]  # group, repository, token, private, go
     prove: dict[str, Any]  # group, go, told
     merge: dict[str, Any]  # group, precision, go, told
+    languages: trilingual.LanguagesPart
     mix: dict[str, Any]  # group, weights, method, rank, density, name, look, save, told
 
 
@@ -49,7 +51,9 @@ def lay_out(language: str, models: list[tuple[str, str]], *, loopback: bool) -> 
             deleted = gr.Textbox("", visible="hidden")
             cards = gr.HTML(note("adapters.choose", language))
             sections = {name: make(language) for name, make in _SECTIONS.items()}
-    return AdaptersTab(chosen, empty, problem, done, undo, deleted, cards, bring, **sections)
+    ready = trilingual.lay_out(language)
+    shelf = (chosen, empty, problem, done, undo, deleted, cards, bring)
+    return AdaptersTab(*shelf, languages=ready, **sections)
 
 
 def _bring(language: str, models: list[tuple[str, str]], loopback: bool) -> dict[str, Any]:

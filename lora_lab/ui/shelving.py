@@ -11,7 +11,7 @@ import gradio as gr
 from lora_lab import lab
 from lora_lab.errors import LabError
 from lora_lab.runs.warm import Warm
-from lora_lab.ui import blending, cards, uploads
+from lora_lab.ui import blending, cards, trilingual, uploads
 from lora_lab.ui.adapters import MOST_MIXED, AdaptersTab
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.identity import owner
@@ -128,6 +128,7 @@ def wire(tab: AdaptersTab, language: str, warm: Warm, shown: list[Any], *, loopb
     one["delete"].click(delete, tab.chosen, gone, **QUIET)
     tab.undo.click(undo, tab.deleted, gone, **QUIET)
     blending.wire(tab, language, warm)
+    trilingual.wire(tab.languages, language, warm)
 
 
 def _bring(tab: AdaptersTab, does: Shelving, brought: list[Any]) -> None:
