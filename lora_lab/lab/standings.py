@@ -26,7 +26,8 @@ def standings(told: dict[str, Any], events: Events) -> dict[str, Any]:
     "arms" (numbers), "ended" (those with a result), "curve" [(step, mean held-out loss, lowest,
     highest)], "losses" by seed, and once it has ended the means of FIGURES, "spread" (of the
     held-out loss over seeds), "trainable", "adapter_bytes", "memory_bytes" (counted beforehand),
-    "learning_rate", "update", "failed".
+    "learning_rate", "update", "failed"; of inits also "begun", the adapted loss at step 0 (a
+    curve begins at the base's own).
     smallest: by data, see smallest_within_noise. round: the last progress. searches: the points of
     the search for rates, [{"label", "data", "learning_rate", "loss"}].
     """
@@ -111,6 +112,7 @@ def _group(
         "losses": [end["heldout_loss"] for end in done if end["heldout_loss"] is not None],
         "memory_bytes": forecasts[numbers[0]]["memory_bytes"],
         "failed": len(ended) - len(done),
+        "begun": _mean([e["loss"] for e in events if e["kind"] == "begun" and e["arm"] in numbers]),
         "spread": None,
     }
     group |= {name: _mean([end[name] for end in done]) for name in FIGURES}

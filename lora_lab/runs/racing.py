@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
@@ -112,6 +113,9 @@ class Track:
             self.entrants.pop(number, None) if not isinstance(news, Progress) else None
         return "stopped" if self.run.stop_asked() and self._unfinished() else "done"
 
+    def _events(self) -> list[dict[str, Any]]:
+        return self.run.events()[0]
+
     def _unfinished(self) -> bool:
         ended = [event for event in self.run.events()[0] if event["kind"] == "arm"]
         return len(ended) < len(self.arms)
@@ -126,6 +130,7 @@ class Track:
         job, rows = self._job(number, settings)
         self.entrants[number] = Entrant(job.model, job.method, settings)
         resume = checkpoint.load(self._checkpoints(number))
+        self._tell_beginning(number, job.model, rows)
         watch = loop.Watch(
             event=partial(self._tell, number),
             heldout=partial(heldout_loss, job.model, rows.heldout),
@@ -135,6 +140,12 @@ class Track:
             memory=lambda: 0,
         )
         return race.Start(job, watch, resume)
+
+    def _tell_beginning(self, number: int, model: nn.Module, rows: single.Rows) -> None:
+        """What an init does before the first step, where that is what the arms are about."""
+        known = (event["kind"] == "begun" and event["arm"] == number for event in self._events())
+        if self.run.config["experiment"]["kind"] == "init" and not any(known):
+            self.run.append("begun", arm=number, loss=heldout_loss(model, rows.heldout))
 
     def trial(self, number: int, settings: Settings) -> float | None:
         """The held-out loss that an arm comes to with these settings; None if it was stopped."""
@@ -211,7 +222,7 @@ def _first_of_each(counts: dict[int, int], ended: set[int]) -> Any:
         if event["kind"] in ("result", "end"):
             return False
         number = event.get("arm")
-        if number is None or number in ended or event["kind"] in ("rate", "search"):
+        if number is None or number in ended or event["kind"] in ("rate", "search", "begun"):
             return True
         left[number] -= 1
         return left[number] >= 0

@@ -299,41 +299,56 @@ def _few_table(groups: list[Told], told: Told, language: str) -> str:
 
 
 def init_charts(told: Told, language: str) -> list[Chart]:
-    return curves(told, language)
+    """The curves, each from what its init made of the base before the first step."""
+    begun = [group for group in told["groups"] if group["begun"] is not None]
+    groups = [
+        {
+            **group,
+            "curve": [(0, group["begun"], group["begun"], group["begun"]), *group["curve"][1:]],
+        }
+        for group in begun
+    ]
+    return curves(told, language, groups)
 
 
 def init_notes(told: Told, language: str) -> str:
-    """The loss at step 0 and after, by init; zeros for both is the base itself at step 0."""
-    begun = [group for group in told["groups"] if group["curve"]]
-    if not begun:
+    """The loss at step 0 beside the base's, and after, by init."""
+    begun = [g for g in told["groups"] if g["begun"] is not None and g["curve"]]
+    # Where the adapter is silent at first, the curve begins at the base.
+    base = next((g["curve"][0][1] for g in begun if g["label"] in ("gaussian", "zeros")), None)
+    if base is None:
         return ""
-    base = next((g["curve"][0][1] for g in begun if g["label"] == "zeros"), None)
-    rows: list[tuple[list[str], bool]] = []
-    for group in begun:
-        first = group["curve"][0][1]
-        away = arms.NO_FIGURE if base is None else number(first - base, language, 3)
-        cells = [
-            say(f"setting.init.{group['label']}", language),
-            number(first, language, 3),
-            away,
-            arms.loss_of(group, language),
-            say(f"ranklab.init.{group['label']}", language),
-        ]
-        rows.append((cells, False))
-    heads = ("init", "init_first", "init_away", "loss", "init_why")
-    parts = [arms.table(heads, rows, say("ranklab.caption", language), language)]
-    if base is not None and all(g["heldout_loss"] is not None for g in begun):
-        away_most = max(begun, key=lambda g: abs(g["curve"][0][1] - base))
-        stuck = next(g for g in begun if g["label"] == "zeros")
-        text = say(
-            "ranklab.init.verdict",
-            language,
-            stuck=number(stuck["heldout_loss"] - base, language, 3),
-            worst=say(f"setting.init.{away_most['label']}", language),
-            away=number(away_most["curve"][0][1] - base, language, 2),
+    rows = [
+        (
+            [
+                say(f"setting.init.{group['label']}", language),
+                number(group["begun"], language, 3),
+                number(group["begun"] - base, language, 3),
+                arms.loss_of(group, language),
+                say(f"ranklab.init.{group['label']}", language),
+            ],
+            False,
         )
-        parts.append(f'<p class="verdict">{safe(text)}</p>')
-    return "".join(parts)
+        for group in begun
+    ]
+    heads = ("init", "init_first", "init_away", "loss", "init_why")
+    drawn = arms.table(heads, rows, say("ranklab.caption", language), language)
+    return _init_sentence(begun, base, language) + drawn
+
+
+def _init_sentence(begun: list[Told], base: float, language: str) -> str:
+    stuck = next((g for g in begun if g["label"] == "zeros"), None)
+    if stuck is None or any(group["heldout_loss"] is None for group in begun):
+        return ""
+    worst = max(begun, key=lambda g: abs(g["begun"] - base))
+    text = say(
+        "ranklab.init.verdict",
+        language,
+        stuck=number(stuck["heldout_loss"] - base, language, 3),
+        worst=say(f"setting.init.{worst['label']}", language),
+        away=number(worst["begun"] - base, language, 2),
+    )
+    return f'<p class="verdict">{safe(text)}</p>'
 
 
 def _ended(told: Told) -> list[Told]:

@@ -141,6 +141,18 @@ def test_other_experiments_are_arms_too(prepared, kind, choices, labels):
     assert all(group["heldout_loss"] for group in told["groups"])
 
 
+def test_inits_tell_what_they_make_of_the_base_at_step_0(prepared):
+    run = prepared("init", {"inits": ["gaussian", "zeros", "both-gaussian"]}, dropout=0.0)
+    run_to_its_end(run)
+    told = lab.experiment(run.id, "ana")
+    begun = {group["label"]: group["begun"] for group in told["groups"]}
+    base = {group["curve"][0][1] for group in told["groups"]}
+    assert {begun["gaussian"], begun["zeros"]} == base
+    assert begun["both-gaussian"] not in base
+    after = {group["label"]: group["heldout_loss"] for group in told["groups"]}
+    assert after["zeros"] == begun["zeros"] and after["gaussian"] < begun["gaussian"]
+
+
 def test_what_is_too_large_goes_one_after_the_other(prepared):
     run = prepared()
     told = run.config["experiment"]

@@ -32,6 +32,7 @@ def told(kind, ended=True, loss=lambda n: 3 - n * 0.01):
         for step in (0, 10):
             figures = {"arm": number, "step": step, "loss": 5 - step / 10 - number / 100}
             events.append({"kind": "heldout", **figures})
+        events.append({"kind": "begun", "arm": number, "loss": 5.0 + number})
         figures = {"heldout_loss": loss(number), "heldout_loss_before": 5.0, "seconds": 9.0}
         figures |= {"base_text_loss": 3.1, "trainable": 10 + number, "adapter_bytes": 99}
         figures |= {"learning_rate": arm.changes.get("learning_rate", 0.02)}
@@ -86,6 +87,15 @@ def test_the_grid_tells_whether_alpha_acts_as_a_rate():
     assert "Mostly, yes" in views.drawn(told("grid", loss=like.get), "en")
     unlike = {0: 3.0, 1: 4.0, 2: 2.0, 3: 3.0}
     assert "Not here" in views.drawn(told("grid", loss=unlike.get), "en")
+
+
+def test_an_inits_curve_begins_where_the_init_put_the_model():
+    drawn = views.drawn(told("init"), "en").replace("&#x27;", "'")
+    (chart,) = views.charts(told("init"), "en")
+    assert [line.points[0].y for line in chart.lines] == [5.0, 6.0, 7.0, 8.0]
+    assert "“PiSSA: the base's main directions” starts 3.00 nats away" in drawn.replace(
+        "&#x27;", "'"
+    )
 
 
 def test_few_examples_count_the_rows_that_are_left_after_holding_out():
