@@ -92,15 +92,8 @@ def compare(
     """
     began = time.monotonic()
     adapters = _checked(adapters, prompts)
-    asked = Asked(
-        prompts,
-        int(_number("max_new_tokens", max_new_tokens)),
-        _number("temperature", temperature),
-        _number("top_p", top_p),
-        int(_number("seed", seed)),
-        system,
-        _asks(adapters),
-    )
+    chance = {"temperature": temperature, "top_p": top_p, "seed": seed}
+    asked = _asked(adapters, prompts, system, max_new_tokens=max_new_tokens, **chance)
     yield {"kind": "progress", "phase": "loading"}
     base = loaded.base(sources.fetch(model), place.device, place.precision)
     with loaded.voices(base, adapters) as voices:
@@ -138,6 +131,13 @@ def _checked(adapters: Adapters, prompts: list[str] | None) -> Adapters:
     if len(prompts) * (1 + len(told)) > MOST_ANSWERS:
         raise LabError("too_many_answers", prompts=len(prompts), most=MOST_ANSWERS)
     return told
+
+
+def _asked(adapters: Adapters, prompts: list[str], system: str, **numbers: Any) -> Asked:
+    """The prompts and how they are answered; numbers: Asked's, each in its range."""
+    known: dict[str, Any] = {name: _number(name, value) for name, value in numbers.items()}
+    whole = {name: int(known[name]) for name in ("max_new_tokens", "seed")}
+    return Asked(prompts, **known | whole, system=system, asks=_asks(adapters))
 
 
 def _parts(voices: list[Voice]) -> list[Part]:
