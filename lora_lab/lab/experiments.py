@@ -94,7 +94,10 @@ KINDS: dict[str, Callable[..., list[Arm]]] = {
 def arms_of(kind: str, settings: Settings, choices: dict[str, Any]) -> list[Arm]:
     """The experiment's arms, each checked. Raises LabError when there are none or too many, or a
     value is out of its range."""
-    arms = KINDS[kind](settings, **choices)
+    try:
+        arms = KINDS[kind](settings, **choices)
+    except (KeyError, TypeError, ValueError) as fault:  # a program may ask for anything
+        raise LabError("no_such_experiment", kind=str(kind)[:40], kinds=", ".join(KINDS)) from fault
     if not arms:
         raise LabError("no_arms")
     if len(arms) > MOST_ARMS:

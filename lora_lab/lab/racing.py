@@ -26,7 +26,7 @@ from lora_lab.runs.arms import Arm
 from lora_lab.training import forecast as forecasting
 from lora_lab.training import rates
 
-OWN, SEARCH, ONE = "own", "search", "one"  # whose learning rate an arm trains at
+OWN, SEARCH, ONE = RATES = "own", "search", "one"  # whose learning rate an arm trains at
 SEARCHED = 4 * 0.5  # trainings' worth of steps that a search takes: about four, each half as long
 Files = dict[str, tuple[Path, str]]  # what settings.data calls an upload -> file and its name
 
@@ -96,6 +96,8 @@ def planned(
     files: Files | None = None,
 ) -> Plan:
     """What the experiment would be, and would take; reads and checks its data."""
+    if rate not in RATES:
+        raise LabError("no_such_rates", rate=str(rate)[:40], rates=", ".join(RATES))
     base = experiments.common(settings)
     arms = experiments.arms_of(kind, base, choices)
     told = [_with_rate(arm, base, kind, rate) for arm in arms]
@@ -185,6 +187,8 @@ def experiment(run_id: str, owner: str) -> dict[str, Any]:
     arm, and the standings (standings.py). "preparing": the last progress event, before any arm."""
     run = folder.owned(run_id, owner)
     told = {**run.config, **run.status()}
+    if "experiment" not in told:
+        raise LabError("not_an_experiment", run=run_id)
     events = run.events()[0]
     progress = (event for event in reversed(events) if event["kind"] == "progress")
     told["preparing"] = next(progress, None)

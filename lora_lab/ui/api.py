@@ -5,6 +5,8 @@ client.predict({"rank": 8}, api_name="/count")
 run = client.predict({"steps": 50}, gradio_client.handle_file("my.csv"), api_name="/train")
 client.predict(run["run"], 0, api_name="/run")
 client.submit([[run["run"], 1.0]], ["Once upon a time"], {}, api_name="/compare")
+race = client.predict("race", {"steps": 50}, {"ranks": [1, 8, 64]}, "own", api_name="/race")
+client.predict(race["run"], api_name="/standings")
 """
 
 from __future__ import annotations
@@ -64,9 +66,31 @@ def offer(language: str, warm: Warm, *, loopback: bool) -> None:
     ) -> dict:
         yield from compare_runs(warm, owner(request), adapters, prompts, sampling)
 
-    for function in (count, train, run, compare):
+    for function in (count, train, run, compare, *_experiments(warm, checked)):
         spoken = _spoken(function, language)
         gr.api(spoken, api_name=function.__name__, concurrency_limit=None)
+
+
+def _experiments(
+    warm: Warm, checked: Callable[[dict[str, Any]], Settings]
+) -> list[Callable[..., Any]]:
+    """The endpoints of the Rank lab."""
+
+    def race(kind: str, settings: dict, choices: dict, rate: str, request: gr.Request) -> dict:
+        wanted = checked(settings)
+        samples = {sample["name"] for sample in lab.sample_datasets()}
+        for data in [wanted.data, *choices.get("datasets", ())]:
+            if data not in samples:
+                raise LabError("not_a_sample", data=str(data)[:200])
+        make_known(warm, wanted)
+        run = lab.start_experiment(kind, wanted, choices, owner(request), rate)
+        return {"run": run}
+
+    def standings(run: str, request: gr.Request) -> dict:
+        told = lab.experiment(run, owner(request))
+        return {key: value for key, value in told.items() if key != "owner"}
+
+    return [race, standings]
 
 
 def _spoken(function: Callable[..., Any], language: str) -> Callable[..., Any]:

@@ -45,6 +45,21 @@ def test_a_program_counts_trains_watches_and_compares(lab, stories):
         stranger.predict(run, 0, api_name="/run")
 
 
+def test_a_program_races_ranks(lab):
+    program = client(lab)
+    settings = {"model": str(lab.model), "steps": 5, "max_length": 48, "threads": 1}
+    run = program.predict("race", settings, {"ranks": [1, 4]}, "one", api_name="/race")["run"]
+    assert finished(program, run)["state"] == "done"
+    told = program.predict(run, api_name="/standings")
+    assert [group["label"] for group in told["groups"]] == ["1", "4"]
+    assert "owner" not in told and told["smallest"]["pirate-stories"]["best"] in (1, 4)
+    with pytest.raises(AppError, match="not understand"):
+        program.predict("poker", settings, {}, "one", api_name="/race")
+    with pytest.raises(AppError):
+        choices = {"datasets": ["/etc/passwd"], "ranks": [1]}
+        program.predict("race", settings, choices, "one", api_name="/race")
+
+
 @pytest.mark.parametrize(
     "settings", [{"rank": "many"}, {"steps": 0}, {"surprise": 1}, {"data": "/etc/passwd"}]
 )

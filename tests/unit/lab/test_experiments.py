@@ -43,6 +43,9 @@ def test_few_examples_are_lora_and_full_on_as_many_rows():
         ({"ranks": list(range(1, 200))}, "too_many_arms"),
         ({"ranks": [0]}, "setting_out_of_range"),
         ({"ranks": [1], "others": ["magic"]}, "setting_not_a_choice"),
+        ({"ranks": ["one"]}, "no_such_experiment"),
+        ({"surprise": 1}, "no_such_experiment"),
+        ({"ranks": 7}, "no_such_experiment"),
     ],
 )
 def test_what_cannot_be_raced_is_told(choices, key):
