@@ -11,14 +11,21 @@ import torch
 from lora_lab.errors import LabError
 from lora_lab.lora import peft_format, spectrum
 from lora_lab.lora.adapter import Adapter
-from lora_lab.models import matrices
+from lora_lab.models import matrices, measuring, sources
+from lora_lab.models.shapes import Shapes
 
 _LAYER = re.compile(r"\.(\d+)\.")
 Told = dict[str, Any]
 
 
-def of_matrices(folder: Path) -> Adapter:
-    """The adapter in folder, once it has A and B for some matrix."""
+def of_matrices(folder: Path, model: str | None = None) -> Adapter:
+    """The adapter in folder, once it has A and B for some matrix.
+
+    Of a model's folder, which full fine-tuning of `model` left: its update of each matrix as an
+    adapter of the rank it has, so that both are looked into alike.
+    """
+    if model and (folder / "config.json").is_file():
+        return _of_full(folder, sources.fetch(model).folder, measuring.describe(model))
     adapter = peft_format.load(folder)
     if not adapter.tensors:
         raise LabError("adapter_without_matrices")
@@ -71,6 +78,21 @@ def summary(told: list[Told]) -> Told:
         "effective_rank": sum(ranks) / len(ranks),
         "relative_norm": sum(norms) / len(norms) if norms else None,
     }
+
+
+def _of_full(tuned: Path, base: Path, known: Shapes) -> Adapter:
+    """W − W0 = B A with alpha = r at every matrix but the embedding and a head tied to it."""
+    tensors = {}
+    for path, told in known.paths().items():
+        if told.kind == "embedding" or (known.tied and path == "lm_head"):
+            continue
+        update = torch.from_numpy(matrices.read(tuned, path) - matrices.read(base, path))
+        W = update.t() if told.kind == "conv1d" else update
+        U, S, Vh = torch.linalg.svd(W, full_matrices=False)
+        tensors[path] = S.sqrt()[:, None] * Vh, U * S.sqrt()
+    rank = max(A.shape[0] for A, _ in tensors.values())
+    alphas = {path: float(A.shape[0]) for path, (A, _) in tensors.items() if A.shape[0] != rank}
+    return Adapter(rank=rank, alpha=float(rank), tensors=tensors, alphas=alphas)
 
 
 def _one(adapter: Adapter, path: str, base: Path | None) -> Told:

@@ -15,9 +15,9 @@ Events = Iterator[dict[str, Any]]
 
 
 def spectrum(adapter: str, other: str | None = None, model: str | None = None) -> Events:
-    """Heavy. Inside an adapter's updates: one {"kind": "spectrum", "matrices": [a dict each, see
-    evaluation.inside], "effective_rank" and "relative_norm" in the mean, "similarity": with other,
-    another adapter's folder, else None}.
+    """Heavy. Inside an adapter's updates, or those of full fine-tuning: one {"kind": "spectrum",
+    "matrices": [a dict each, see evaluation.inside], "effective_rank" and "relative_norm" in the
+    mean, "similarity": with other, another adapter's folder, else None}.
 
     model: the base, for ‖W0‖; without it the one that the adapter says it was made on, where that
     is on this machine.
@@ -25,11 +25,11 @@ def spectrum(adapter: str, other: str | None = None, model: str | None = None) -
     from lora_lab.evaluation import inside
     from lora_lab.models import sources
 
-    mine = inside.of_matrices(Path(adapter))
-    theirs = inside.of_matrices(Path(other)) if other else None
     if model:
         yield from fetch(model)
     name = model or _made_on(Path(adapter))
+    mine = inside.of_matrices(Path(adapter), name)
+    theirs = inside.of_matrices(Path(other), name) if other else None
     told = inside.matrix_by_matrix(mine, sources.fetch(name).folder if name else None)
     yield {
         "kind": "spectrum",
@@ -55,10 +55,10 @@ def compress(
     from lora_lab.evaluation.heldout import heldout_loss
     from lora_lab.lora import attaching, mixing
 
-    whole = inside.of_matrices(Path(adapter))
+    base, rows, measured = yield from _measuring(model, [adapter], data)
+    whole = inside.of_matrices(Path(adapter), model)
     most = max(A.shape[0] for A, _ in whole.tensors.values())
     wanted = cutting.checked_ranks(ranks, most)
-    base, rows, measured = yield from _measuring(model, [adapter], data)
     try:
         yield {"kind": "base", "loss": heldout_loss(base.model, rows), **measured}
         for rank in wanted:

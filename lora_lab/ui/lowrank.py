@@ -19,13 +19,15 @@ Events = list[dict[str, Any]]
 Row = tuple[str, int | None, int | None, float | None, float]
 
 
-def finished(who: str, language: str) -> list[tuple[str, str]]:
-    """(title, id) of one's runs that left an adapter with A and B, newest first."""
+def finished(who: str, language: str, *, full: bool = False) -> list[tuple[str, str]]:
+    """(title, id) of one's runs that left an adapter with A and B, newest first; full: those of
+    full fine-tuning too."""
+    without = ("prefix",) if full else ("prefix", "full")
     seed = say("setting.seed.label", language).lower()
     return [
         (f"{live.title(run, language)} · {seed} {run['settings']['seed']}", run["id"])
         for run in lab.runs(who)
-        if run["adapter"] and run["settings"].get("method", "lora") not in ("prefix", "full")
+        if run["adapter"] and run["settings"].get("method", "lora") not in without
     ]
 
 

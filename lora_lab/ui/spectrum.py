@@ -58,7 +58,7 @@ class Looking:
         self.language, self.warm = language, warm
 
     def list_runs(self, request: gr.Request, chosen: str, other: str) -> list[Any]:
-        choices = lowrank.finished(owner(request), self.language)
+        choices = lowrank.finished(owner(request), self.language, full=True)
         ids = [run for _, run in choices]
         value = chosen if chosen in ids else next(iter(ids), None)
         beside = [("–", ""), *choices]

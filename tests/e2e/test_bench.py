@@ -136,7 +136,7 @@ def test_a_run_beside_w0_cut_then_looked_into_and_compressed(lab, person, storie
     expect(page.locator("table.shared td").last).to_contain_text("1.00")
     press(page, "Compress and measure")
     compressed = page.locator("table.losses:visible")
-    expect(compressed).to_contain_text("adapter at rank 4")
+    expect(compressed).to_contain_text("update cut to rank 4")
 
     tab(page, "Cost")
     measured = page.locator("table.figures", has_text="Peak memory")

@@ -111,3 +111,29 @@ def test_a_base_that_is_not_here_is_not_fetched(place, capfd):
     )
     assert main(["spectrum", "--adapter", str(place / "far"), "--json"], None) == 0
     assert json.loads(capfd.readouterr().out)["model"] is None
+
+
+def test_full_fine_tunings_own_update_is_looked_into_alike(place):
+    """W − W0 at every matrix, and the model with it cut to one rank or whole."""
+    torch.manual_seed(3)
+    base = tiny_models.save("llama", place / "again")
+    before = {name: tensor.clone() for name, tensor in base.state_dict().items()}
+    for path in QUERIES:
+        with torch.no_grad():
+            base.get_submodule(path).weight.add_(torch.outer(torch.randn(32), torch.randn(32)))
+    base.save_pretrained(place / "tuned")
+    (told,) = lab.spectrum(str(place / "tuned"), model=str(place / "model"))
+    by_path = {each["path"]: each for each in told["matrices"]}
+    assert len(by_path) == 14
+    for path in QUERIES:
+        assert by_path[path]["effective_rank"] == pytest.approx(1, abs=0.01)
+        update = base.state_dict()[f"{path}.weight"] - before[f"{path}.weight"]
+        assert by_path[path]["norm"] == pytest.approx(update.norm().item(), rel=1e-4)
+    assert by_path["model.layers.0.mlp.up_proj"]["norm"] == 0
+    events = lab.compress(str(place / "model"), str(place / "tuned"), [1, 32], _data(place))
+    base_loss, one, whole = [event["loss"] for event in events if "loss" in event]
+    assert one == pytest.approx(whole, abs=1e-4) and abs(whole - base_loss) > 1e-3
+
+
+def _data(place):
+    return str(place / "data.csv")
