@@ -66,12 +66,14 @@ class Chart:
 
 def panels(charts: list[Chart], language: str) -> str:
     """The charts beside or below each other, each under its title."""
-    drawn = "".join(
-        f'<section class="panel"><h3>{safe(chart.title)}</h3>'
-        f"{plane(chart.lines, chart.x, chart.y, language)}</section>"
-        for chart in charts
-    )
-    return f'<div class="panels">{drawn}</div>'
+    drawn = []
+    for place, chart in enumerate(charts, 1):
+        whole = " whole" if place == len(charts) and place % 2 else ""  # nothing stands beside it
+        drawn.append(
+            f'<section class="panel{whole}"><h3>{safe(chart.title)}</h3>'
+            f"{plane(chart.lines, chart.x, chart.y, language)}</section>"
+        )
+    return f'<div class="panels">{"".join(drawn)}</div>'
 
 
 def plane(lines: list[Line], x: Axis, y: Axis, language: str) -> str:

@@ -120,6 +120,8 @@ def race_sentences(told: Told, language: str) -> list[str]:
     sentences = []
     for data, found in told["smallest"].items():
         key = "ranklab.smallest.seeds" if found["seeds"] > 1 else "ranklab.smallest.one"
+        if found["rank"] == found["best"]:
+            key = "ranklab.smallest.itself"
         facts = {"rank": found["rank"], "best": found["best"], "seeds": found["seeds"]}
         noise = number(found["noise"], language, 3)
         where = arms.dataset_name(data, told, language)
@@ -144,7 +146,7 @@ def _gains(told: Told, language: str) -> list[str]:
     low, high, gain = gains[most]
     return [
         say(
-            "ranklab.gain",
+            "ranklab.gain" if gains[least][2] > 0 else "ranklab.loss_of_rank",
             language,
             low=low,
             high=high,

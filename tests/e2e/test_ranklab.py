@@ -61,6 +61,10 @@ def test_a_race_is_run_reloaded_looked_at_and_kept(lab, person):
     expect(page.get_by_role("checkbox", name=re.compile("Rank race"))).to_be_visible()
 
 
+def visible(page: Page, name: str):
+    return page.get_by_role("button", name=name, exact=True).locator("visible=true")
+
+
 def test_a_sweep_is_stopped_and_resumed(lab, person):
     page = person()
     open_page(page, lab.at())
@@ -69,9 +73,22 @@ def test_a_sweep_is_stopped_and_resumed(lab, person):
     steps(page, 200)
     press(page, "Sweep alpha")
     expect(page.locator(".ranklab .bar:visible")).to_be_visible()
-    page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
+    visible(page, "Stop").click()
     expect(state(page)).to_have_text("stopped")
-    page.get_by_role("button", name="Resume", exact=True).locator("visible=true").click()
+    visible(page, "Resume").click()
+    expect(state(page)).to_have_text("training")
+    visible(page, "Stop").click()
+    expect(state(page)).to_have_text("stopped")
+    expect(figures(page).first).to_contain_text("α 16")
+
+
+def test_every_init_is_tried_and_the_answer_told(lab, person):
+    page = person()
+    open_page(page, lab.at())
+    tab(page, "Rank lab")
+    tab(page, "Init")
+    steps(page, 10)
+    press(page, "Try every init")
     expect(state(page)).to_have_text("done")
-    expect(page.locator(".ranklab .verdict:visible")).to_contain_text("Lowest loss")
-    expect(figures(page)).to_have_count(3)
+    expect(page.locator(".ranklab .verdict:visible")).to_contain_text("cannot learn")
+    expect(page.locator("table.arms:visible")).to_contain_text("Both Gaussian")
