@@ -66,7 +66,8 @@ def offer(language: str, warm: Warm, *, loopback: bool) -> None:
     ) -> dict:
         yield from compare_runs(warm, owner(request), adapters, prompts, sampling)
 
-    for function in (count, train, run, compare, *_experiments(warm, checked)):
+    functions: list[Any] = [count, train, run, compare, *_experiments(warm, checked)]
+    for function in functions:
         spoken = _spoken(function, language)
         gr.api(spoken, api_name=function.__name__, concurrency_limit=None)
 

@@ -67,11 +67,11 @@ class Chart:
 def panels(charts: list[Chart], language: str) -> str:
     """The charts beside or below each other, each under its title."""
     drawn = []
-    for place, chart in enumerate(charts, 1):
+    for place, each in enumerate(charts, 1):
         whole = " whole" if place == len(charts) and place % 2 else ""  # nothing stands beside it
         drawn.append(
-            f'<section class="panel{whole}"><h3>{safe(chart.title)}</h3>'
-            f"{plane(chart.lines, chart.x, chart.y, language)}</section>"
+            f'<section class="panel{whole}"><h3>{safe(each.title)}</h3>'
+            f"{plane(each.lines, each.x, each.y, language)}</section>"
         )
     return f'<div class="panels">{"".join(drawn)}</div>'
 
