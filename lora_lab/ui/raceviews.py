@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lora_lab import lab
 from lora_lab.ui import arms
 from lora_lab.ui.arms import Told
 from lora_lab.ui.markup import safe
@@ -11,6 +12,7 @@ from lora_lab.words import byte_size, number, say
 # What may stand along the lower axis of a race, and beside it.
 ACROSS = ("rank", "trainable", "adapter_bytes", "seconds", "memory_bytes")
 UP = ("heldout_loss", "base_text_loss")
+TWICE = 2.0  # so much more must a far task gain for the claim to hold
 INITS = {"gaussian": "B = 0", "zeros": "A = B = 0", "both-gaussian": "A, B ≠ 0", "pissa": "PiSSA"}
 
 
@@ -27,7 +29,7 @@ def charts(
 def notes(told: Told, language: str) -> str:
     """What came of it in sentences, the table, and the points of a search."""
     sentences = "".join(
-        f'<p class="verdict">{safe(text)}</p>' for text in race_sentences(told, language)
+        f'<p class="verdict">{safe(text)}</p>' for text in race_sentences(told, language) if text
     )
     return sentences + arms.race_table(told, language) + arms.searched(told, language)
 
@@ -129,6 +131,20 @@ def race_sentences(told: Told, language: str) -> list[str]:
     return [*sentences, *_gains(told, language)]
 
 
+def _claim(gains: dict[str, tuple[int, int, float]], language: str) -> str:
+    """Whether the far tasks gain at least twice what the near ones do; empty where either kind is
+    missing."""
+    distance = {sample["name"]: sample["distance"] for sample in lab.sample_datasets()}
+    near, far = (
+        [gain for data, (_, _, gain) in gains.items() if distance.get(data) == wanted]
+        for wanted in ("near", "far")
+    )
+    if not near or not far:
+        return ""
+    holds = min(far) >= TWICE * max(near) and min(far) > 0
+    return say(f"ranklab.claim.{'holds' if holds else 'fails'}", language)
+
+
 def _gains(told: Told, language: str) -> list[str]:
     """How much the lowest and the highest rank differ, and on which dataset more (S13)."""
     gains: dict[str, tuple[int, int, float]] = {}
@@ -145,6 +161,7 @@ def _gains(told: Told, language: str) -> list[str]:
     least, *_, most = sorted(gains, key=lambda data: gains[data][2])
     low, high, gain = gains[most]
     return [
+        _claim(gains, language),
         say(
             "ranklab.gain" if gains[least][2] > 0 else "ranklab.loss_of_rank",
             language,
@@ -154,5 +171,5 @@ def _gains(told: Told, language: str) -> list[str]:
             least=arms.dataset_name(least, told, language),
             gain=number(gain, language, 2),
             other=number(gains[least][2], language, 2),
-        )
+        ),
     ]

@@ -75,6 +75,17 @@ def test_a_race_names_the_smallest_rank_within_noise_and_marks_its_row():
     assert "From rank 1 to rank 8 the loss falls by 0.50" in drawn
 
 
+@pytest.mark.parametrize(("far", "holds"), [(1.0, True), (0.3, False)])
+def test_the_claim_on_near_and_far_tasks_is_judged(far, holds, monkeypatch):
+    choices = {**CHOICES["race"], "datasets": ["pirate-stories", "german-stories"], "seeds": 1}
+    monkeypatch.setitem(CHOICES, "race", choices)
+    # Rank 1, rank 8 and full on the near task, then on the far one.
+    losses = {0: 3.2, 1: 3.0, 2: 2.9, 3: 4.0, 4: 4.0 - far, 5: 3.0}
+    drawn = views.drawn(told("race", loss=losses.get), "en")
+    assert ("The claim holds here" in drawn) is holds
+    assert ("The claim does not hold here" in drawn) is not holds
+
+
 def test_the_other_axis_is_the_one_that_was_chosen():
     chart = views.charts(told("race"), "en", "adapter_bytes", "base_text_loss")[-1]
     assert chart.x.label == "file size" and chart.y.label.startswith("English after")
