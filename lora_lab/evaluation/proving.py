@@ -16,11 +16,13 @@ from typing import Any
 
 import torch
 
+from lora_lab.config import Settings, from_json
 from lora_lab.errors import LabError
 from lora_lab.evaluation import differing, loaded, timing
 from lora_lab.evaluation.prompting import context
-from lora_lab.lora import attaching, merging, peft_format
+from lora_lab.lora import attaching, merging, peft_format, prefix
 from lora_lab.lora.adapter import Adapter
+from lora_lab.lora.routing import Routing
 from lora_lab.models import loading, sources
 
 STEPS = 48  # timed tokens of each way: enough for an interval a twentieth wide on a quiet machine
@@ -43,7 +45,7 @@ def prove(model: str, folder: Path, device: str = "cpu") -> Iterator[dict[str, A
     yield {"kind": "progress", "phase": "proving"}
     proof: Proof = {"model": model, "base_hash_before": loading.base_hash(base.model)}
     try:
-        proof |= _step_zero(base, adapter)
+        proof |= _step_zero(base, adapter, settings_of(peft_format.facts(folder)))
         routing = attaching.add(base.model, NAME, adapter)
         proof["base_hash_during"] = loading.base_hash(base.model)
         proof |= _merged(base, routing, adapter)
@@ -55,20 +57,49 @@ def prove(model: str, folder: Path, device: str = "cpu") -> Iterator[dict[str, A
     yield {"kind": "proof", **proof}
 
 
-def _step_zero(base: loaded.Base, adapter: Adapter) -> Proof:
-    """The adapter as its training started, with B zero, beside the base alone."""
+def _step_zero(base: loaded.Base, adapter: Adapter, made_with: Settings | None) -> Proof:
+    """The adapter as its training started, beside the base alone."""
     ids = differing.prompt(base.model, base.tokenizer)
     alone = differing.answer(base.model, ids)
-    routing = attaching.add(base.model, NAME, started(adapter))
+    routing = attach_start(base.model, adapter, made_with)
     found = differing.difference(alone, base.model, routing, (NAME, 1.0))
     attaching.detach(base.model)
     return {"step0_equal": found.largest == 0, "step0_max_difference": found.largest}
 
 
-def started(adapter: Adapter) -> Adapter:
-    """The adapter with B back at zero."""
-    tensors = {path: (A, torch.zeros_like(B)) for path, (A, B) in adapter.tensors.items()}
-    return replace(adapter, tensors=tensors)
+def attach_start(model: Any, adapter: Adapter, made_with: Settings | None) -> Routing:
+    """Put the adapter on model as its training started: A drawn and B zero, where made_with knows
+    of no other init; magnitudes and a prefix at their starts, where it has them."""
+    start = made_with or Settings(rank=max(adapter.rank, 1), alpha=adapter.alpha or 1.0)
+    before = None
+    if adapter.prefix is not None:
+        before = prefix.gaussian(model, len(adapter.prefix), start.seed)
+    if (made_with is None and not adapter.magnitudes) or not adapter.tensors:
+        zero = {path: (A, torch.zeros_like(B)) for path, (A, B) in adapter.tensors.items()}
+        return attaching.add(model, NAME, replace(adapter, tensors=zero, prefix=before))
+    routing = attaching.attach(
+        model,
+        NAME,
+        adapter.targets,
+        start.rank,
+        start.alpha,
+        seed=start.seed,
+        rank_stabilised=adapter.rank_stabilised,
+        init=start.init,
+        with_magnitudes=bool(adapter.magnitudes),
+    )
+    if before is not None:
+        prefix.put(model, NAME, before, routing)
+    return routing
+
+
+def settings_of(facts: dict[str, Any]) -> Settings | None:
+    """What the adapter was trained with; None where its files do not say."""
+    told = facts.get("settings")
+    try:
+        return from_json(told) if isinstance(told, dict) else None
+    except (LabError, TypeError):
+        return None
 
 
 def _merged(base: loaded.Base, routing: Any, adapter: Adapter) -> Proof:

@@ -13,10 +13,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from lora_lab.errors import LabError
 from lora_lab.lora import attaching, dora, mixing
 from lora_lab.lora.adapter import Adapter
-from lora_lab.lora.layer import matrix
+from lora_lab.lora.base import check_untied, matrix
 
 
 @torch.no_grad()
@@ -30,7 +29,7 @@ def merge(model: nn.Module, adapter: Adapter) -> None:
     attaching.add(model, "to be merged", adapter)  # whoever fits can be attached
     attaching.detach(model)
     for path in adapter.tensors:
-        _check_untied(model, path)
+        check_untied(model, path, model.get_submodule(path))
     for path, (A, B) in adapter.tensors.items():
         W, scaling = matrix(model.get_submodule(path)), adapter.scaling(path)
         m = adapter.magnitudes.get(path)
@@ -45,11 +44,3 @@ def round_weights(model: nn.Module, dtype: torch.dtype) -> None:
     such as rotary frequencies, keeps its precision."""
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)
-
-
-def _check_untied(model: nn.Module, path: str) -> None:
-    """Adding to a head that is the embedding as well would change what every token is read as."""
-    weight = model.get_submodule(path).weight
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        if parameter is weight and name != f"{path}.weight":
-            raise LabError("merge_tied", path=path, other=name.removesuffix(".weight"))

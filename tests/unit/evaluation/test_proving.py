@@ -1,5 +1,7 @@
 """The proof tells the truth: what is equal is told equal, and a fault in it would be told too."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -66,10 +68,41 @@ def test_a_base_that_changed_meanwhile_is_told(model, folder, monkeypatch):
     assert told["base_hash_before"] != told["base_hash_after"]
 
 
-def test_a_start_that_is_not_the_base_is_told(model, folder, monkeypatch):
-    monkeypatch.setattr(proving, "started", lambda adapter: adapter)
+@pytest.mark.parametrize(
+    ("settings", "equal"),
+    [
+        ({"init": "gaussian"}, True),
+        ({"init": "zeros"}, True),
+        ({"init": "both-gaussian"}, False),
+        ({"init": "pissa"}, False),
+        ({"init": "nonsense"}, True),
+        ("nonsense", True),
+    ],
+)
+def test_the_start_is_the_one_it_was_trained_from(model, folder, settings, equal):
+    peft_format.write_facts(folder, {"settings": settings})
     told = proof(model, folder)
-    assert told["step0_equal"] is False and told["step0_max_difference"] > 0.01
+    assert told["step0_equal"] is equal
+    assert (told["step0_max_difference"] == 0) is equal
+
+
+def test_a_dora_starts_at_the_base_and_is_merged(model, folder):
+    lora = peft_format.load(folder)
+    magnitudes = {path: torch.full((len(B),), 1.5) for path, (_, B) in lora.tensors.items()}
+    peft_format.save(folder, replace(lora, magnitudes=magnitudes), model, {})
+    told = proof(model, folder)
+    assert told["step0_max_difference"] < 1e-5 and told["merge_max_difference"] < 1e-3
+    assert told["base_hash_before"] == told["base_hash_after"]
+
+
+def test_a_prefix_is_no_start_at_the_base_and_cannot_be_merged(model, folder):
+    draws = torch.Generator().manual_seed(1)
+    prefix = torch.randn(3, 2, 2, 2, 8, generator=draws)
+    peft_format.save(folder, replace(peft_format.load(folder), prefix=prefix), model, {})
+    told = proof(model, folder)
+    assert told["step0_equal"] is False
+    assert told["merge_refused"]["key"] == "mix_prefix"
+    assert told["base_hash_before"] == told["base_hash_after"]
 
 
 def test_a_merge_that_is_wrong_is_told(model, folder, monkeypatch):
@@ -83,7 +116,7 @@ def test_what_cannot_be_merged_has_no_merged_figures(model, folder, monkeypatch)
         folder, Adapter(2, 4.0, {path: (torch.ones(2, 32), torch.ones(400, 2))}), model, {}
     )
     told = proof(model, folder)
-    assert told["merge_refused"]["key"] == "merge_tied"
+    assert told["merge_refused"]["key"] == "embeddings_tied"
     assert "merge_max_difference" not in told and set(told["ms_per_token"]) == {"base", "unmerged"}
 
 

@@ -45,7 +45,7 @@ def test_a_tied_embedding_stays_tied_and_untouched(ids):
     assert model.lm_head.weight is model.get_input_embeddings().weight
     assert torch.equal(model.lm_head.weight, embedding)
     before = model(ids).logits
-    with lab_error("merge_tied"):
+    with lab_error("embeddings_tied"):
         merging.merge(model, adapter(model, ["model.layers.1.mlp.up_proj", "lm_head"]))
     assert torch.equal(model(ids).logits, before)
 
