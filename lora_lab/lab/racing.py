@@ -17,7 +17,7 @@ from lora_lab.data.dataset import Dataset
 from lora_lab.errors import LabError
 from lora_lab.lab import experiments, standings
 from lora_lab.lab.data import dataset_of, guess, table_of
-from lora_lab.lab.planning import forecast
+from lora_lab.lab.planning import count, forecast
 from lora_lab.lab.training import check_the_queue
 from lora_lab.models import shapes
 from lora_lab.runs import arms as arms_on_disk
@@ -28,6 +28,7 @@ from lora_lab.training import rates
 
 OWN, SEARCH, ONE = RATES = "own", "search", "one"  # whose learning rate an arm trains at
 SEARCHED = 4 * 0.5  # trainings' worth of steps that a search takes: about four, each half as long
+STATE_BYTES = 20  # of a trained number: itself, its gradient, two means, the best so far; float32
 Files = dict[str, tuple[Path, str]]  # what settings.data calls an upload -> file and its name
 
 
@@ -165,21 +166,13 @@ def _side_by_side(
     Arms share a frozen base; each has its trained numbers, their gradient, AdamW's two means and
     the best so far, in float32, and (full fine-tuning) a copy of the base.
     """
-    known = shapes.shapes(common.model)
-    own = [20 * _trainable(arm.settings(common), known) for arm in arms]
-    largest = max(each["memory_bytes"] for each in forecasts)
-    needed = largest + sum(own) - min(own)
+    own = [STATE_BYTES * count(arm.settings(common))["trainable"] for arm in arms]
+    memory = [each["memory_bytes"] for each in forecasts]
+    largest = memory.index(max(memory))
+    needed = memory[largest] + sum(own) - own[largest]
     if needed <= psutil.virtual_memory().available:
         return True, needed
-    return False, largest
-
-
-def _trainable(settings: Settings, known: shapes.Shapes) -> int:
-    from lora_lab.lora import counting
-
-    if settings.method == "full":
-        return known.total
-    return counting.trainable(known.sizes(), settings.targets, settings.rank)
+    return False, memory[largest]
 
 
 def experiment(run_id: str, owner: str) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def panels(charts: list[Chart], language: str) -> str:
     for place, each in enumerate(charts, 1):
         whole = " whole" if place == len(charts) and place % 2 else ""  # nothing stands beside it
         drawn.append(
-            f'<section class="panel{whole}"><h3>{safe(each.title)}</h3>'
+            f'<section class="panel{whole}"><h2>{safe(each.title)}</h2>'
             f"{plane(each.lines, each.x, each.y, language)}</section>"
         )
     return f'<div class="panels">{"".join(drawn)}</div>'

@@ -33,7 +33,7 @@ def test_each_tab_is_clean_and_fits(lab, person, tmp_path, size, scheme):
     expect(page.locator(".example u").first).to_be_visible()
     press(page, "Train")
     trained(page)
-    for name in ("Train", "Compare", "Runs"):
+    for name in ("Train", "Compare", "Rank lab", "Runs"):
         tab(page, name)
         if name == "Compare":
             press(page, "Write")

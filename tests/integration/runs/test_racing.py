@@ -130,6 +130,7 @@ def test_rates_that_nobody_recorded_are_searched_and_shown(prepared):
         ("few", {"rows": [8, 16]}, ["8", "8", "full", "full"]),
         ("grid", {"alphas": [8, 32], "rates": [0.001, 0.01]}, None),
         ("alpha", {"alphas": [4, 16], "scalings": ["plain"]}, ["4", "16"]),
+        ("race", {"datasets": [""], "ranks": [2], "others": ["prefix"]}, ["2", "prefix"]),
     ],
 )
 def test_other_experiments_are_arms_too(prepared, kind, choices, labels):

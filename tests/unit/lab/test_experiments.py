@@ -1,8 +1,10 @@
+from types import SimpleNamespace
+
 import pytest
 
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
-from lora_lab.lab import experiments
+from lora_lab.lab import experiments, racing
 
 BASE = Settings(rank=8, alpha=16, seed=3)
 
@@ -57,3 +59,44 @@ def test_what_cannot_be_raced_is_told(choices, key):
 def test_every_init_and_scaling_is_a_setting():
     for arm in [*experiments.init(BASE), *experiments.alpha(BASE, [1, 8])]:
         arm.settings(BASE)
+
+
+def free(monkeypatch, size):
+    memory = SimpleNamespace(available=size)
+    monkeypatch.setattr(racing.psutil, "virtual_memory", lambda: memory)
+
+
+def test_arms_that_do_not_fit_side_by_side_are_queued_and_that_is_known_beforehand(monkeypatch):
+    choices = {"ranks": [1, 8], "others": ["full"]}
+    settings = Settings(model="smollm2-135m-instruct", targets="linear", steps=5)
+    free(monkeypatch, 10**12)
+    together = racing.planned("race", settings, choices, "one")
+    free(monkeypatch, together.expected["memory_bytes"] - 1)
+    queued = racing.planned("race", settings, choices, "one")
+    assert (together.together, queued.together) == (True, False)
+    assert queued.expected["memory_bytes"] == max(f["memory_bytes"] for f in queued.forecasts)
+    assert together.expected["seconds"] == pytest.approx(
+        sum(f["seconds"] for f in together.forecasts)
+    )
+
+
+def test_alpha_is_swept_at_one_rate_and_a_grid_at_its_own():
+    sweep = racing.planned("alpha", Settings(), {"alphas": [2, 64]})
+    assert len({arm.changes["learning_rate"] for arm in sweep.arms}) == 1
+    cells = racing.planned("grid", Settings(), {"alphas": [2], "rates": [0.1, 0.2]})
+    assert [arm.changes["learning_rate"] for arm in cells.arms] == [0.1, 0.2]
+
+
+def test_a_rate_that_was_recorded_is_taken_and_another_is_searched_for(monkeypatch):
+    usual = Settings()
+    record = {usual.targets: {usual.data: {"1": 0.05, "full": 0.003}}}
+    monkeypatch.setattr(racing.rates, "recorded", lambda: record)
+
+    def rates(how):
+        choices = {"ranks": [1, 8], "others": ["full"]}
+        plan = racing.planned("race", usual, choices, how)
+        return {arm.label: arm.changes["learning_rate"] for arm in plan.arms}
+
+    assert rates("own") == {"1": 0.05, "8": 0.0, "full": 0.003}
+    assert set(rates("search").values()) == {0.0}
+    assert 0.0 not in rates("one").values()
