@@ -35,7 +35,7 @@ from lora_lab.lab.factorising import (
 from lora_lab.lab.inside import compress, cut_base, spectrum
 from lora_lab.lab.languages import languages_of, measure_languages, start_languages
 from lora_lab.lab.offered import describe, fetch, models, sample_datasets
-from lora_lab.lab.planning import check, count, forecast, preview
+from lora_lab.lab.planning import check, count, forecast, matrices, preview
 from lora_lab.lab.racing import experiment, planned, shelve_arm, start_experiment
 from lora_lab.lab.training import (
     delete,
@@ -92,6 +92,7 @@ __all__ = [
     "forecast",
     "import_adapter",
     "languages_of",
+    "matrices",
     "matrix_of_file",
     "matrix_of_shape",
     "measure_languages",

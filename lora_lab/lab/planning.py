@@ -10,6 +10,7 @@ from typing import Any
 from lora_lab.config import HELDOUT_ROWS, Settings, from_json
 from lora_lab.data import tokenising
 from lora_lab.lab.data import dataset_of, table_of
+from lora_lab.lora import targets
 from lora_lab.models import catalogue, shapes, sources
 from lora_lab.training import counting, speed
 from lora_lab.training import forecast as forecasting
@@ -36,6 +37,22 @@ def count(settings: Settings) -> dict[str, Any]:
         "matrices": len(found.adapted),
         "matrix": first,
     }
+
+
+def matrices(model: str) -> list[dict[str, Any]]:
+    """What of a model can be named as a target: {"name", "count", "in_features", "out_features"}.
+    Raises LabError("shapes_unknown")."""
+    known = shapes.shapes(model)
+    sizes = known.sizes()
+    return [
+        {
+            "name": name,
+            "count": len(paths),
+            "in_features": sizes[paths[0]][0],
+            "out_features": sizes[paths[0]][1],
+        }
+        for name, paths in targets.kinds(sizes, known.tied).items()
+    ]
 
 
 def forecast(settings: Settings, reading: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -35,6 +35,22 @@ POSITIONS = {"embed_positions", "wpe", "position_embeddings", "token_type_embedd
 HEADS = {"lm_head", "embed_out", "output_projection", "head"}
 
 
+def kinds(paths: Iterable[str], tied: bool) -> dict[str, list[str]]:
+    """The model's matrices by the shortest name that means them all and nothing else: q_proj, or
+    mlp.c_proj where attention has a c_proj too. tied: as in check_untied, and then left out."""
+    left_out = POSITIONS | (EMBEDDINGS | HEADS if tied else set())
+    parents: dict[str, dict[str, list[str]]] = {}
+    for path in paths:
+        if _name(path) not in left_out:
+            parent = _name(path.rpartition(".")[0])
+            parents.setdefault(_name(path), {}).setdefault(parent, []).append(path)
+    found: dict[str, list[str]] = {}
+    for name, each in parents.items():
+        for parent, same in each.items():
+            found[name if len(each) == 1 else f"{parent}.{name}"] = same
+    return found
+
+
 def check_untied(chosen: Iterable[str], paths: Iterable[str]) -> None:
     """Raises LabError("embeddings_tied") where the embedding or the head is chosen; paths: of the
     matrices of a model in which these two are one."""

@@ -16,6 +16,7 @@ from lora_lab import lab
 from lora_lab.config import Settings
 from lora_lab.data import reading
 from lora_lab.errors import LabError
+from lora_lab.lora.targets import FAMILIES
 from lora_lab.models.sources import is_local
 from lora_lab.runs.warm import Warm
 from lora_lab.ui import facts as facts_row
@@ -24,7 +25,7 @@ from lora_lab.ui.drawing import pictured
 from lora_lab.ui.markup import note, problem_card, safe
 from lora_lab.ui.preview import preview, summary
 from lora_lab.ui.train import TrainTab
-from lora_lab.words import say
+from lora_lab.words import number, say
 
 QUIET = {
     "queue": False,
@@ -70,6 +71,17 @@ class Training:
     def method(self, chosen: str) -> list[Any]:
         """A method was chosen: the settings that it does not read are put away."""
         return [gr.update(visible=form.used(name, chosen)) for name in form.USED_BY]
+
+    def matrices(self, *values: Any) -> Any:
+        """A model was chosen: its own matrices stand among the targets, by name and shape."""
+        families = form.named_choices("targets", FAMILIES, self.language)
+        try:
+            own = lab.matrices(self.settings(values).model)
+        except LabError:
+            own = []  # said elsewhere: the numbers and the model's card are made of the same
+        return gr.update(
+            choices=[*families, *((kind(each, self.language), each["name"]) for each in own)]
+        )
 
     def _picture(self, settings: Settings, known: dict[str, Any]) -> list[Any]:
         card = self._model_card(settings.model)
@@ -186,6 +198,12 @@ class Training:
 
 def sample_choices(samples: Any, language: str) -> list[tuple[str, str]]:
     return [(say(sample["title"], language), sample["name"]) for sample in samples]
+
+
+def kind(told: dict[str, Any], language: str) -> str:
+    """A kind of matrix as a target: how many there are, and what each makes of what."""
+    each = "{} → {}".format(*(number(told[f"{w}_features"], language) for w in ("in", "out")))
+    return f"{told['name']} · {told['count']} × ({each})"
 
 
 def columns_of(path: Path | None, name: str | None) -> list[str]:

@@ -52,6 +52,9 @@ def _numbers(tab: TrainTab, does: Training) -> None:
     named = [own.submit, own.blur, tab.opened.change]
     described = gr.on(named, describe, values, [tab.model_card, tab.problem], **LAST, **SLOW)
     described.success(numbers, [tab.reading, *values], outputs, **QUIET)
+    chosen, targets = tab.form.widgets["model"].input, tab.form.widgets["targets"]
+    for moved_to in (chosen, tab.opened.change, described.success):
+        moved_to(does.matrices, values, targets, **QUIET)
 
 
 def _data(tab: TrainTab, does: Training) -> None:

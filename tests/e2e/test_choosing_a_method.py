@@ -53,6 +53,13 @@ def test_what_a_tied_model_cannot_adapt_is_said_at_once(lab, person):
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_the_model_s_own_matrices_can_be_picked(lab, person):
+    page = person()
+    open_page(page, lab.at(rank=4))
+    choose(page, "Target matrices", "up_proj · 2 × (32 → 48)")
+    expect(page.locator(".facts strong").first).to_have_text(str(2 * 4 * (32 + 48)))
+
+
 @pytest.mark.parametrize("settings", [{"method": "dora"}, {"init": "pissa", "rate_ratio": 4}])
 def test_it_trains_from_the_page(lab, person, settings):
     page = person()

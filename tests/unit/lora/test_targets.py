@@ -2,7 +2,7 @@ import pytest
 
 from lora_lab.errors import LabError
 from lora_lab.lora.patterns import compiled, ending
-from lora_lab.lora.targets import resolve
+from lora_lab.lora.targets import kinds, resolve
 
 LLAMA = [
     "model.embed_tokens",
@@ -95,3 +95,13 @@ def test_a_pattern_of_another_tool_matches_ends_from_a_dot_on():
         assert ending(pattern)(path)
     for pattern in ("p_proj", "layers.1", r"ayers\..*"):
         assert not ending(pattern)(path)
+
+
+@pytest.mark.parametrize("paths", [LLAMA, GPT2, NEOX])
+def test_each_kind_s_name_means_its_matrices_and_no_others(paths):
+    found = kinds(paths, tied=False)
+    for name, meant in found.items():
+        assert resolve(name, paths) == meant
+    meant = [path for same in found.values() for path in same]
+    assert sorted(meant) == sorted(set(paths) - {"transformer.wpe"})
+    assert set(kinds(GPT2, tied=True)) == {"c_attn", "attn.c_proj", "c_fc", "mlp.c_proj"}
