@@ -124,12 +124,17 @@ def _with_rate(arm: Arm, common: Settings, kind: str, rate: str) -> Arm:
     if "learning_rate" in arm.changes or common.learning_rate:
         return arm
     settings = common if kind in ("alpha", "init") else arm.settings(common)
-    usual = rates.settled(settings, shapes.shapes(settings.model).small).learning_rate
-    known = recorded_rate(settings)
-    found = {OWN: known, SEARCH: 0.0, ONE: usual}[rate]
+    known, usual = recorded_rate(settings), _usual_rate(settings)
+    # One rate for all ranks is the common rank's; full fine-tuning at it would only blow up.
+    one = _usual_rate(common) if settings.method == common.method else usual
+    found = {OWN: known, SEARCH: 0.0, ONE: one}[rate]
     if kind != "race":
         found = known or usual
     return replace(arm, changes={**arm.changes, "learning_rate": found})
+
+
+def _usual_rate(settings: Settings) -> float:
+    return rates.settled(settings, shapes.shapes(settings.model).small).learning_rate
 
 
 def recorded_rate(settings: Settings) -> float:

@@ -29,7 +29,7 @@ def test_a_race_is_run_reloaded_looked_at_and_kept(lab, person):
     page = person()
     open_page(page, lab.at())
     tab(page, "Rank lab")
-    page.get_by_label("one for all").click()
+    page.get_by_label("one for all ranks").click()
     steps(page, 20)
     expect(page.get_by_text(re.compile("8 arms take turns"))).to_be_visible()
     press(page, "Start the race")
