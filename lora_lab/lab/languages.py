@@ -12,7 +12,7 @@ from lora_lab.lab.answers import place_of
 from lora_lab.lab.training import run, runs, start
 
 DATA = ("french-stories", "german-stories")
-MODEL, STEPS = "tiny-stories", 200
+MODEL, STEPS = "tiny-stories", 120
 WEIGHT = 0.5  # of each adapter in their mixture
 
 
