@@ -10,7 +10,7 @@ from lora_lab.training import counting, methods
 from tests import tiny_models
 from tests.expecting import lab_error
 
-SETTINGS = Settings(targets="linear", rank=4, prefix_tokens=5)
+SETTINGS = Settings(targets="linear", rank=4, prefix_tokens=5, max_length=32)
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gpt_neox", "qwen3"])

@@ -42,7 +42,7 @@ def test_the_page_of_each_language_is_built(language):
     demo, names = page.build(language, Warm("lora_lab.lab", lab.HEAVY), loopback=True)
     assert set(names) == {*form.FIELDS, "other"}
     named = {f.api_name for f in demo.fns.values() if f.api_visibility == "public"}
-    assert named == {"count", "train", "run", "compare"}
+    assert named == {"count", "train", "run", "compare", "race", "standings"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
