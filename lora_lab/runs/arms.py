@@ -54,3 +54,9 @@ def arms_of(run: Run) -> list[Arm]:
 def adapter_folder(run: Run, number: int) -> Path:
     """Where an arm's result lies once it has ended: an adapter in PEFT's format, or a model."""
     return run.path / "arms" / str(number)
+
+
+def data_folder(run: Run, settings: Settings) -> Path:
+    """Where the rows of an arm with these settings lie."""
+    names = [told["data"] for told in run.config["experiment"]["datasets"]]
+    return run.data / str(names.index(settings.data))

@@ -23,7 +23,7 @@ from lora_lab.evaluation.heldout import heldout_loss
 from lora_lab.models import loading
 from lora_lab.runs import work as single
 from lora_lab.runs.arm_results import Entrant, keep
-from lora_lab.runs.arms import arms_of
+from lora_lab.runs.arms import arms_of, data_folder
 from lora_lab.runs.folder import Run
 from lora_lab.runs.searching import searched
 from lora_lab.training import checkpoint, loop, machine, methods, race
@@ -176,8 +176,7 @@ class Track:
         """Read once for each dataset and seed."""
         key = (settings.data, settings.seed)
         if key not in self.rows:
-            names = [told["data"] for told in self.run.config["experiment"]["datasets"]]
-            folder = self.run.data / str(names.index(settings.data))
+            folder = data_folder(self.run, settings)
             self.rows[key] = single.rows_of(folder, self.base.tokenizer, settings)
         return self.rows[key]
 

@@ -11,9 +11,11 @@ import pytest
 
 from lora_lab import lab
 from lora_lab.config import Settings
+from lora_lab.errors import LabError
 from lora_lab.lora import peft_format
-from lora_lab.runs import arms, folder
+from lora_lab.runs import arms, folder, texts
 from lora_lab.runs.worker import run_to_its_end
+from lora_lab.shelf import entry
 
 ROOT = Path(__file__).parents[3]
 CHOICES = {"datasets": [""], "ranks": [1, 4], "others": ["full"], "seeds": 2}
@@ -63,6 +65,14 @@ def test_a_race_ends_with_an_adapter_for_each_arm(prepared, queued):
     facts = peft_format.facts(arms.adapter_folder(run, 1))
     assert facts["result"]["heldout_loss"] == four["losses"][0]
     assert (arms.adapter_folder(run, 2) / "model.safetensors").exists()
+    (text,) = texts.heldout([arms.adapter_folder(run, 1)])  # what an answer's loss is told on
+    assert text.dataset.name == "stories.csv"
+    kept = lab.shelve_arm(run.id, 1, "rank 4", "ana")
+    assert texts.heldout([entry.find(kept).adapter])
+    with pytest.raises(LabError):
+        lab.shelve_arm(run.id, 2, "a whole model", "ana")
+    with pytest.raises(LabError):
+        lab.shelve_arm(run.id, 1, "not mine", "bea")
     last = run.events()[0][-2]
     assert last["kind"] == "result" and last["base_hash_before"] == last["base_hash_after"]
     # Rank 4 on seed 0 is the same run as one that is trained on its own.
