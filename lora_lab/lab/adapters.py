@@ -135,6 +135,7 @@ def merge_adapter(folder: str, out: str, model: str = "", precision: str = "floa
     "tokens"}; see evaluation.merged. model: without it, the base that the adapter names."""
     from lora_lab.evaluation import merged
 
+    _check_adapter(folder)
     base = base_of(folder, model)
     yield from fetch(base)
     yield from merged.save(base, Path(folder), Path(out), precision)
@@ -166,6 +167,7 @@ def prove_adapter(folder: str, model: str = "") -> Events:
     the base that the adapter names."""
     from lora_lab.evaluation import proving
 
+    _check_adapter(folder)
     base = base_of(folder, model)
     yield from fetch(base)
     yield from proving.prove(base, Path(folder))
@@ -176,6 +178,12 @@ def base_of(folder: str, model: str = "") -> str:
     from lora_lab.shelf import arriving
 
     return arriving.base_of(Path(folder), model)
+
+
+def _check_adapter(folder: str) -> None:
+    """A model that was trained whole stands beside adapters, and is none."""
+    if reading.method(Path(folder)) == "full":
+        raise LabError("mix_full", name=Path(folder).name)
 
 
 def live_mixture(parts: Parts) -> tempfile.TemporaryDirectory[str]:

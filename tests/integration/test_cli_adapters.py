@@ -128,6 +128,24 @@ def test_what_does_not_fit_is_refused_and_nothing_is_kept(model, two, tmp_path, 
     assert "neither a strength" in answer(capfd, *bad, code=1)
 
 
+def test_a_whole_model_is_no_adapter(model, two, tmp_path, capfd):
+    for asked in (
+        ["merge", "--adapter", model, "--out", tmp_path / "w"],
+        ["adapters", "prove", "--adapter", model],
+        [
+            "adapters",
+            "mix",
+            "--adapter",
+            f"{model}=1",
+            "--adapter",
+            two[0],
+            "--out",
+            tmp_path / "m",
+        ],
+    ):
+        assert "trained in all its weights" in answer(capfd, *asked, code=1)
+
+
 @pytest.mark.parametrize("language", ["en", "es", "gl"])
 def test_people_are_told_in_sentences(model, two, tmp_path, capfd, language):
     spoken = ["--lang", language]

@@ -138,3 +138,16 @@ def test_the_interval_is_the_sign_tests():
     times = [float(n) for n in range(1, 49)]
     assert timing.interval(times[::-1]) == (17.0, 32.0)
     assert timing.interval([5.0]) == (5.0, 5.0)
+
+
+def test_three_put_on_and_taken_off_leave_the_base_and_its_answer(model, folder):
+    base, tokenizer = loading.load(sources.fetch(model), torch.float32)
+    ids, before = differing.prompt(base, tokenizer), loading.base_hash(base)
+    alone = differing.answer(base, ids)
+    for name in ("one", "two", "three"):
+        routing = attaching.add(base, name, peft_format.load(folder))
+        assert differing.difference(alone, base, routing, (name, 1.0)).largest > 0.01
+    attaching.detach(base)
+    assert loading.base_hash(base) == before
+    after = differing.answer(base, ids)
+    assert torch.equal(after.logits, alone.logits) and after.tokens == alone.tokens
