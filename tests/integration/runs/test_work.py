@@ -297,7 +297,8 @@ def test_what_training_on_a_task_forgets_is_measured_at_both_ends(queued, tiny):
 
 
 def test_a_rate_that_nobody_chose_stands_in_the_config(queued):
-    assert queued().settings.learning_rate == rates.SMALL["lora"]
-    assert queued(method="full").settings.learning_rate == rates.SMALL["full"]
-    assert queued(method="prefix").settings.learning_rate == rates.SMALL["prefix"]
+    assert queued().settings.learning_rate == 0.02
+    assert queued(rank=64).settings.learning_rate < queued().settings.learning_rate
+    assert queued(method="full").settings.learning_rate == 0.005
+    assert queued(method="prefix").settings.learning_rate == rates.PREFIX
     assert queued(learning_rate=0.5).settings.learning_rate == 0.5
