@@ -9,8 +9,8 @@ from .grammar import Decks, Grammar
 from .stories import Story, tell_many
 
 GRAMMAR = Path(__file__).with_name("english.txt")
-# Stories written one by one, a line each. Out of a grammar they would be a second thing to learn
-# besides the pirate's voice, its turns of phrase, and the set would be far from what the base knows.
+# Stories written one by one, a line each. Out of a grammar its turns of phrase would be a second
+# thing to learn besides the pirate's voice, and the set would be far from what the base knows.
 PLAIN = Path(__file__).with_name("plain_stories.txt")
 ROWS = 408
 

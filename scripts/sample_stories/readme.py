@@ -20,9 +20,9 @@ COLUMNS = (
 )
 TEXT = """# Sample datasets
 
-Written for this project, every word ours: the pirate's tales one by one, the others by grammars, all
-in `scripts/sample_stories`. Licence: [CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/). Made anew, byte for byte,
-by
+Written for this project, every word ours: the pirate's tales one by one, the others by grammars,
+all in `scripts/sample_stories`. Licence:
+[CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/). Made anew, byte for byte, by
 
     python scripts/make_datasets
 
