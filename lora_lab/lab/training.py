@@ -32,10 +32,11 @@ def start(
     Raises LabError before anything is started: faulty data, a model that is unknown or does not
     fit this machine, a queue that is full of one's own runs.
     """
-    settings = rates.settled(settings.checked(), shapes.shapes(settings.model).small)
+    settings = settings.checked()
     check_the_queue(owner)
     dataset = dataset_of(table_of(settings, path, name), settings)
     tokenising.split(dataset, settings.heldout_share, settings.seed)
+    settings = rates.settled(settings, shapes.shapes(settings.model).small)
     known = reading if reading and "mean_tokens" in reading else guess(dataset)
     expected = forecast(settings, known)
     forecasting.check_it_fits(expected)

@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 from lora_lab.data.tokenising import Encoded
 from lora_lab.evaluation.heldout import heldout_loss
 from lora_lab.lora.attaching import attach, matrices
+from lora_lab.lora.targets import resolve
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_equals_plain_cross_entropy_however_batched(model, rows, batch_tokens):
 
 
 def test_neither_luck_nor_gradients_nor_mode_are_touched(model, rows):
-    attach(model, "a", list(matrices(model))[:1], 2, 4.0, dropout=0.9)
+    attach(model, "a", resolve("linear", matrices(model)), 2, 4.0, dropout=0.9)
     model.train()
     luck = torch.get_rng_state()
     first, second = heldout_loss(model, rows), heldout_loss(model, rows)
