@@ -40,14 +40,15 @@ def race(
     """Ranks against each other at the same alpha / r, and others: "full", "prefix"."""
     ratio = settings.alpha / settings.rank
     arms = []
-    for data in datasets or (settings.data,):
+    # Whatever is named twice is one arm: its figures stand under one name.
+    for data in dict.fromkeys(datasets or (settings.data,)):
         for seed in _seeds(settings, seeds):
             here = {"data": data, "seed": seed}
             arms += [
                 Arm(str(rank), {**here, "method": "lora", "rank": rank, "alpha": ratio * rank})
-                for rank in ranks
+                for rank in dict.fromkeys(ranks)
             ]
-            arms += [Arm(method, {**here, "method": method}) for method in others]
+            arms += [Arm(each, {**here, "method": each}) for each in dict.fromkeys(others)]
     return arms
 
 
@@ -94,9 +95,12 @@ KINDS: dict[str, Callable[..., list[Arm]]] = {
 def arms_of(kind: str, settings: Settings, choices: dict[str, Any]) -> list[Arm]:
     """The experiment's arms, each checked. Raises LabError when there are none or too many, or a
     value is out of its range."""
-    try:
+    try:  # a program may ask for anything
+        for each in choices.values():
+            if isinstance(each, (list, tuple, str)) and len(each) > MOST_ARMS:
+                raise LabError("too_many_arms", arms=len(each), most=MOST_ARMS)
         arms = KINDS[kind](settings, **choices)
-    except (KeyError, TypeError, ValueError) as fault:  # a program may ask for anything
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
         raise LabError("no_such_experiment", kind=str(kind)[:40], kinds=", ".join(KINDS)) from fault
     if not arms:
         raise LabError("no_arms")
@@ -104,7 +108,7 @@ def arms_of(kind: str, settings: Settings, choices: dict[str, Any]) -> list[Arm]
         raise LabError("too_many_arms", arms=len(arms), most=MOST_ARMS)
     for arm in arms:
         arm.settings(settings)
-        if arm.rows < 0:
+        if type(arm.rows) is not int or arm.rows < 0:
             raise LabError("no_arms")
     return arms
 

@@ -48,12 +48,26 @@ def test_few_examples_are_lora_and_full_on_as_many_rows():
         ({"ranks": ["one"]}, "no_such_experiment"),
         ({"surprise": 1}, "no_such_experiment"),
         ({"ranks": 7}, "no_such_experiment"),
+        ({"ranks": [1] * 10_000, "datasets": ["a"] * 10_000}, "too_many_arms"),
+        ([1], "no_such_experiment"),
     ],
 )
 def test_what_cannot_be_raced_is_told(choices, key):
     with pytest.raises(LabError) as told:
         experiments.arms_of("race", BASE, choices)
     assert told.value.key == key
+
+
+@pytest.mark.parametrize("rows", [-1, 1.5, "8", None])
+def test_rows_are_counted_in_whole_numbers(rows):
+    with pytest.raises(LabError) as told:
+        experiments.arms_of("few", BASE, {"rows": [8, rows]})
+    assert told.value.key == "no_arms"
+
+
+def test_what_is_named_twice_races_once():
+    arms = experiments.race(BASE, ["a", "a"], [8, 8, 1], ["full", "full"])
+    assert [arm.label for arm in arms] == ["8", "1", "full"]
 
 
 def test_every_init_and_scaling_is_a_setting():
