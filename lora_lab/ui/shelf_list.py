@@ -32,6 +32,6 @@ def listed(
 
 
 def known(request: gr.Request, chosen: list[str]) -> list[dict[str, Any]]:
-    """The chosen ones that are still there, in the order of choosing."""
+    """The chosen ones that are still there, each once, in the order of choosing."""
     there = {told["id"]: told for told in lab.shelf(owner(request))}
-    return [there[id] for id in chosen or [] if id in there]
+    return [there[id] for id in dict.fromkeys(chosen or []) if id in there]

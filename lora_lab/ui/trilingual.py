@@ -50,10 +50,6 @@ def lay_out(language: str) -> LanguagesPart:
     return LanguagesPart(start, measure, *parts, ready, gr.Timer(LOOK_SECONDS, active=False))
 
 
-def _button(key: str, language: str, variant: Any) -> gr.Button:
-    return gr.Button(say(key, language), variant=variant, size="md", scale=0, min_width=190)
-
-
 class Trilingual:
     """The handlers of one language's section."""
 
@@ -100,9 +96,7 @@ def table(event: dict[str, Any], language: str) -> str:
     """A row for the base, each adapter and their mixture; a column for each text."""
     texts = [say(f"languages.text.{name}", language) for name in event["texts"]]
     heads = "".join(f'<th scope="col">{safe(text)}</th>' for text in texts)
-    names = [
-        say(f"languages.row.{name}", language) for name in ("base", "french", "german", "both")
-    ]
+    names = [say(f"languages.row.{name}", language) for name in ROWS]
     body = "".join(
         f'<tr><th scope="row">{safe(name)}</th>'
         + "".join(f"<td>{number(loss, language, 3)}</td>" for loss in row["losses"])
