@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from lora_lab import lab, words
 from lora_lab.errors import LabError
 from lora_lab.runs import folder
+from lora_lab.shelf import archive
 from lora_lab.ui import live
 from lora_lab.ui.identity import owner
 from lora_lab.ui.markup import safe
@@ -78,12 +83,7 @@ def adapter_zip(request: Request, runs: Runs, language: str = words.DEFAULT) -> 
         run = folder.owned(runs[0], who)
         if not run.adapter.is_dir():
             raise LabError("no_adapter_yet", run=run.id)
-        packed = io.BytesIO()
-        # The weights are noise to a compressor: stored as they are.
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-            for file in sorted(run.adapter.iterdir()):
-                archive.write(file, file.name)
-        return file_of(packed.getvalue(), "application/zip", f"adapter-{run.id}.zip")
+        return zip_of(f"adapter-{run.id}.zip", partial(archive.pack, run.adapter))
 
     return answer(request, language, made)
 
@@ -102,3 +102,16 @@ def known(language: str) -> str:
 def file_of(content: bytes, media_type: str, name: str) -> Response:
     disposition = {"content-disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type=media_type, headers=disposition)
+
+
+def zip_of(name: str, write: Callable[[Path], Any]) -> Response:
+    """What write(file) leaves in a file, which may be as large as a model; gone once it is sent."""
+    with tempfile.NamedTemporaryFile(suffix=".zip", delete=False) as made:
+        file = Path(made.name)
+    try:
+        write(file)
+    except BaseException:
+        file.unlink()
+        raise
+    gone = BackgroundTask(file.unlink)
+    return FileResponse(file, media_type="application/zip", filename=name, background=gone)

@@ -7,16 +7,16 @@
 from __future__ import annotations
 
 import re
-import tempfile
+from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from lora_lab import lab, words
 from lora_lab.errors import LabError
 from lora_lab.ui import cards
+from lora_lab.ui.exports import zip_of
 from lora_lab.ui.identity import owner
 
 router = APIRouter(prefix="/shelf")
@@ -31,15 +31,8 @@ def adapter_zip(request: Request, adapter: str, language: str = words.DEFAULT) -
     except LabError as error:
         return PlainTextResponse(error.text(spoken), status_code=404)
     name = cards.title(told, spoken)
-    with tempfile.NamedTemporaryFile(suffix=".zip", delete=False) as made:
-        file = Path(made.name)
-    lab.export_adapter(folder, file, spoken, name=name, model=told["model"])
-    return FileResponse(
-        file,
-        media_type="application/zip",
-        filename=f"{_plain(name)}.zip",
-        background=BackgroundTask(file.unlink),
-    )
+    about = {"language": spoken, "name": name, "model": told["model"]}
+    return zip_of(f"{_plain(name)}.zip", partial(lab.export_adapter, folder, **about))
 
 
 @router.get("/merged.zip")
