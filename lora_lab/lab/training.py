@@ -75,8 +75,11 @@ def resume(run_id: str, owner: str) -> None:
 
 
 def delete(run_id: str, owner: str) -> None:
-    """Take a run and its adapter away for good."""
+    """Take a run and its adapter away for good, with what the shelf knows of it."""
+    from lora_lab.shelf import entry
+
     folder.owned(run_id, owner).delete()
+    entry.forget(run_id)
 
 
 def runs(owner: str) -> list[dict[str, Any]]:

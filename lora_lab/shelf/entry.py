@@ -146,6 +146,11 @@ def all_entries(owner: str | None = None) -> list[Entry]:
     return sorted(on, key=lambda entry: entry.id, reverse=True)
 
 
+def forget(id: str) -> None:
+    """Take away what the shelf keeps of that id: a run's name, tags and merged model."""
+    shutil.rmtree(folder() / id, ignore_errors=True)
+
+
 def _saved(adapter: Path) -> bool:
     """Whether a run's adapter, or whole model, is all there: its facts are written last."""
     return (adapter / "lora_lab.json").exists()

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from lora_lab import lab
 from lora_lab.config import Settings
 from lora_lab.runs import folder as runs
 from lora_lab.shelf import card, entry, reading
@@ -84,6 +85,17 @@ def test_deleted_comes_back_and_later_is_gone(mine, run, monkeypatch):
     assert ids() == []
     assert not mine.path.exists()
     assert run.adapter.exists(), "a run's adapter goes with its run"
+
+
+def test_a_run_that_is_deleted_leaves_nothing_on_the_shelf(run):
+    kept = entry.find(run.id)
+    kept.rename("boats")
+    (kept.merged / "model").mkdir(parents=True)
+    with lab_error("no_such_run"):
+        lab.delete(run.id, "brais")
+    assert kept.merged.exists()
+    lab.delete(run.id, "ana")
+    assert not kept.path.exists() and not run.path.exists()
 
 
 def test_a_half_made_entry_never_appears(adapter):
