@@ -57,6 +57,12 @@ def test_transformers_loads_it_and_peft_agrees(model, adapter, tmp_path, precisi
     assert peft_format.facts(out)["merged"]["precision"] == precision
 
 
+@pytest.mark.parametrize("precision", ["int8", "load", "", None])
+def test_no_other_precision_is_merged_to(tmp_path, precision):
+    with lab_error("setting_not_a_choice"):
+        list(merged.save("tiny-stories", tmp_path / "adapter", tmp_path / "out", precision))
+
+
 def test_what_cannot_be_merged_leaves_no_folder(model, tmp_path):
     path = tmp_path / "odd"
     tensors = {"model.layers.7.mlp.up_proj": (torch.ones(2, 32), torch.ones(48, 2))}
