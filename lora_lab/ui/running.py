@@ -56,10 +56,10 @@ class Running:
         if one and "experiment" in told[0]:
             race = lab.experiment(told[0]["id"], who)
             page = report_links(race["id"], self.language)
-            return [*buttons, hidden, page, views.drawn(race, self.language), ""]
+            return [*buttons, hidden, page, views.drawn(race, self.language), "", ""]
         told = [run for run in told if "experiment" not in run]  # their arms are no single curve
         if not told:
-            return [*buttons, hidden, "", "", ""]
+            return [*buttons, hidden, "", "", "", ""]
         events = [lab.events(run["id"], who)[0] for run in told]
         chart = runs.overlay(list(zip(told, events, strict=True)), self.language)
         return [
