@@ -121,9 +121,11 @@ def wire(tab: AdaptersTab, language: str, warm: Warm) -> None:
     _mix(tab, does)
     proves, merges = (calmly(language, 1)(act) for act in (does.prove, does.merge))
     proved = [tab.prove["told"], tab.problem]
-    tab.prove["go"].click(proves, tab.chosen, proved, **SLOW)
+    tab.prove["go"].click(proves, tab.chosen, proved, concurrency_limit=None, **SLOW)
     chosen = [tab.chosen, tab.merge["precision"]]
-    tab.merge["go"].click(merges, chosen, [tab.merge["told"], tab.problem], **SLOW)
+    tab.merge["go"].click(
+        merges, chosen, [tab.merge["told"], tab.problem], concurrency_limit=None, **SLOW
+    )
     pushes, push = calmly(language, 2)(does.push), tab.push
     told = [tab.chosen, push["repository"], push["token"], push["private"]]
     push["go"].click(pushes, told, [tab.done, push["token"], tab.problem], **SLOW)
@@ -134,5 +136,7 @@ def _mix(tab: AdaptersTab, does: Blending) -> None:
     mix["method"].change(does.recipe, mix["method"], [mix["rank"], mix["density"]], **QUIET)
     inputs = [tab.chosen, *mix["weights"], mix["method"], mix["rank"], mix["density"], mix["name"]]
     look, save = calmly(language, 1)(does.look), calmly(language, 3)(does.save)
-    mix["look"].click(look, inputs, [mix["told"], tab.problem], **SLOW)
-    mix["save"].click(save, inputs, [tab.done, tab.empty, tab.chosen, tab.problem], **SLOW)
+    mix["look"].click(look, inputs, [mix["told"], tab.problem], concurrency_limit=None, **SLOW)
+    mix["save"].click(
+        save, inputs, [tab.done, tab.empty, tab.chosen, tab.problem], concurrency_limit=None, **SLOW
+    )

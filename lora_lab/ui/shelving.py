@@ -135,6 +135,6 @@ def _bring(tab: AdaptersTab, does: Shelving, brought: list[Any]) -> None:
     bring = tab.bring
     upload, fetch = (calmly(does.language, 3)(act) for act in (does.upload, does.fetch))
     file = [bring["upload"], bring["model"]]
-    bring["upload"].upload(upload, file, brought, **SLOW)
+    bring["upload"].upload(upload, file, brought, concurrency_limit=None, **SLOW)
     named = [bring["hub"], bring["folder"], bring["model"]]
-    bring["go"].click(fetch, named, brought, **SLOW)
+    bring["go"].click(fetch, named, brought, concurrency_limit=None, **SLOW)

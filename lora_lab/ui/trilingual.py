@@ -118,6 +118,6 @@ def wire(part: LanguagesPart, language: str, warm: Warm) -> None:
     part.clock.tick(look, None, [part.standing, part.clock, part.ready, part.problem], **QUIET)
     measure = calmly(language, 1)(does.measure)
     measured = [part.table, part.problem]
-    part.measure.click(measure, None, measured, **SLOW)
+    part.measure.click(measure, None, measured, concurrency_limit=None, **SLOW)
     ready = calmly(language, 1)(does.measure_ready)
-    part.ready.change(ready, part.ready, measured, **SLOW)
+    part.ready.change(ready, part.ready, measured, concurrency_limit=None, **SLOW)
