@@ -83,7 +83,7 @@ def test_inside_tells_each_matrix_and_what_is_shared():
 def test_the_cost_of_every_model_that_is_offered():
     for model in ("tiny-stories", "gpt3-175b"):
         drawn = cost.counted(lab.cost(Settings(model=model, rank=1), 3), "es")
-        assert "Ajuste completo" in drawn and "3 tareas" in drawn
+        assert "Ajuste completo" in drawn and "tareas: 3" in drawn
     assert "Aún no hay nada" in cost.measured([], "es")
 
 
