@@ -19,7 +19,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import filelock
 
@@ -121,12 +121,12 @@ class Run:
     def events(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
         """The whole lines after byte offset, and the offset to ask from next time.
 
-        A file shorter than offset was cut back by a resume: it is then read from its start.
+        Where no line begins at offset, a resume has cut the file back since (and may have made it
+        longer again): it is then read from its start.
         """
         try:
             with self._events.open("rb") as file:
-                if file.seek(0, os.SEEK_END) < offset:
-                    offset = 0
+                offset = offset if _begins_a_line(file, offset) else 0
                 file.seek(offset)
                 whole, newline, _ = file.read().rpartition(b"\n")
         except FileNotFoundError:
@@ -163,6 +163,14 @@ class Run:
         gone = self.path.with_name(f".deleted-{self.id}")
         self.path.rename(gone)
         shutil.rmtree(gone)
+
+
+def _begins_a_line(file: BinaryIO, offset: int) -> bool:
+    """Whether the byte before offset ends a line."""
+    if offset < 1:
+        return False
+    file.seek(offset - 1)
+    return file.read(1) == b"\n"
 
 
 def folder() -> Path:

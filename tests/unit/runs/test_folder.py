@@ -79,6 +79,18 @@ def test_events_that_a_resume_cut_are_read_from_the_start():
     assert [event["step"] for event in run.events(offset)[0]] == [1]
 
 
+def test_events_that_a_resume_wrote_anew_are_read_from_the_start_too():
+    run = make()
+    size = run.append("train", step=1)
+    run.append("train", step=2)
+    _, offset = run.events()
+    run.cut_events(size)
+    run.append("sample", text="x" * 200)
+    run.append("train", step=2)
+    assert [event["kind"] for event in run.events(offset)[0]] == ["train", "sample", "train"]
+    assert run.events(-3) == run.events(0)
+
+
 def test_a_figure_that_is_no_number_is_never_written():
     with pytest.raises(ValueError):
         make().append("train", loss=float("nan"))
