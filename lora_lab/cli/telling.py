@@ -133,6 +133,10 @@ def _trained(answer: dict[str, Any], language: str) -> str:
     )
 
 
+def _resumed(answer: dict[str, Any], language: str) -> str:
+    return (ladder.sentences if "arms" in answer else _trained)(answer, language)
+
+
 def _stopped(answer: dict[str, Any], language: str) -> str:
     return f"{answer['run']}  {say('run.state.' + answer['state'], language)}"
 
@@ -225,7 +229,7 @@ _SENTENCES = {
     "models": _models,
     "count": _count,
     "train": _trained,
-    "resume": _trained,
+    "resume": _resumed,
     "stop": _stopped,
     "runs": _runs,
     "compare": _compared,

@@ -41,8 +41,11 @@ def train(told: argparse.Namespace, tell: Tell) -> Answer:
 
 def resume(told: argparse.Namespace, tell: Tell) -> Answer:
     naming.check_out(told.out)
-    lab.resume(told.run, folder.find(told.run).owner)
-    return _to_its_end(told.run, told.out, tell)
+    run = folder.find(told.run)
+    lab.resume(run.id, run.owner)
+    if "experiment" in run.config:
+        return race.answer(run.id, tell)  # its adapters stay where they are: one for each arm
+    return _to_its_end(run.id, told.out, tell)
 
 
 def stop(told: argparse.Namespace, tell: Tell) -> Answer:

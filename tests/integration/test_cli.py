@@ -187,3 +187,17 @@ def test_a_run_that_fails_says_why(place, capfd):
     assert main([*asked, "--model", str(place / "nowhere"), "--json"], None) == 1
     out, err = capfd.readouterr()
     assert not out and "nowhere" in err and "Traceback" not in err
+
+
+def test_a_race_is_resumed_and_told_as_a_race(place, capfd):
+    flags = ("--ranks", "1,2", *settings(place, "--steps", 2))
+    ladder = answer(capfd, "ladder", *flags)
+    run = Path(ladder["folder"])
+    status = json.loads((run / "status.json").read_text())
+    (run / "status.json").write_text(json.dumps({**status, "state": "stopped"}))
+    resumed = answer(capfd, "resume", ladder["run"])
+    assert resumed["state"] == "done"
+    assert [arm["rank"] for arm in resumed["arms"]] == [1, 2]
+    (run / "status.json").write_text(json.dumps({**status, "state": "stopped"}))
+    assert main(["resume", ladder["run"]], None) == 0
+    assert capfd.readouterr().out.count("rank") >= 2
