@@ -14,6 +14,7 @@ from lora_lab.runs.arms import Arm
 MOST_ARMS = 100
 MOST_SEEDS = 10
 RANKS = (1, 2, 4, 8, 16, 64)
+OTHERS = ("full", "prefix")
 SCALINGS = ("plain", "rank-stabilised")
 CURVE = 5  # times that the held-out loss is measured on the way
 
@@ -38,6 +39,12 @@ def race(
     seeds: int = 1,
 ) -> list[Arm]:
     """Ranks against each other at the same alpha / r, and others: "full", "prefix"."""
+    for method in others:
+        if method not in OTHERS:
+            name, choices = {"say": "setting.method.label"}, ", ".join(OTHERS)
+            raise LabError("setting_not_a_choice", name=name, value=str(method), choices=choices)
+    if not all(type(rank) is int for rank in ranks):
+        raise TypeError(ranks)
     ratio = settings.alpha / settings.rank
     arms = []
     # Whatever is named twice is one arm: its figures stand under one name.
