@@ -42,16 +42,21 @@ def unpack(archive: Path, name: str, into: Path) -> None:
 
 
 def pack(folder: Path, archive: Path, texts: dict[str, str] | None = None) -> None:
-    """Write a zip of the adapter, or model, in folder; texts replaces or adds files."""
+    """Write a zip of the adapter, or model, in folder; texts replaces or adds files.
+
+    One that is there already is replaced in one step: somebody may be downloading it.
+    """
     texts = texts or {}
+    part = archive.with_name(f"{archive.name}.part")
     # The weights are noise to a compressor: stored as they are.
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as packed:
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             inside = file.relative_to(folder).as_posix()
             if inside not in texts:
                 packed.write(file, inside)
         for inside, text in texts.items():
             packed.writestr(inside, text)
+    part.replace(archive)
 
 
 def _check(opened: zipfile.ZipFile, name: str) -> None:

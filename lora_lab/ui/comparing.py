@@ -21,6 +21,9 @@ from lora_lab.words import number, say
 
 MOST_PROMPTS = 8  # rows of one batch: prompts × columns
 
+# What may be asked of a comparison: a page or a program sends what it likes.
+ASKED = ("max_new_tokens", "temperature", "top_p", "seed", "system", "measure", "mixture")
+
 
 class Comparing:
     """The handlers of one language's Compare tab."""
@@ -120,6 +123,9 @@ def compare(
     sampling: dict[str, Any],
 ) -> Generator[dict[str, Any], None, None]:
     """The events of lab.compare for adapters of this owner; they must share their base model."""
+    for name in sampling:
+        if name not in ASKED:
+            raise LabError("unknown_setting", value=str(name)[:60], choices=", ".join(ASKED))
     if not chosen:
         raise LabError("no_adapter_chosen")
     models = sorted({lab.adapter(id, who)["model"] for id, _ in chosen})

@@ -34,4 +34,15 @@ def trained(page: Page, state: str = "done") -> None:
 
 
 def tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).click()
+    """Open a tab; on a phone the last ones stand in the menu beside the first."""
+    wanted = page.get_by_role("tab", name=name, exact=True)
+    if not wanted.count():
+        page.get_by_role("button", name="More sections").locator("visible=true").first.click()
+        wanted = page.locator(".overflow-dropdown button", has_text=name).locator("visible=true")
+    wanted.click()
+
+
+def to_compare(page: Page) -> None:
+    """Open the Compare tab and wait until it has found one's newest adapter."""
+    tab(page, "Compare")
+    expect(page.get_by_label("Adapter 1")).not_to_have_value("")

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.e2e.steps import open_page, press, tab, trained, upload
+from tests.e2e.steps import open_page, press, tab, to_compare, trained, upload
 
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
@@ -36,6 +36,7 @@ def test_each_tab_is_clean_and_fits(lab, person, tmp_path, size, scheme):
     for name in ("Train", "Compare", "Rank lab", "Runs"):
         tab(page, name)
         if name == "Compare":
+            to_compare(page)
             press(page, "Write")
             expect(page.locator(".answer").nth(1)).to_contain_text("held-out")
         if name == "Runs":

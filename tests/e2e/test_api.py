@@ -22,7 +22,8 @@ def finished(program: Client, run: str) -> dict:
 
 def test_a_program_counts_trains_watches_and_compares(lab, stories):
     program = client(lab)
-    count = program.predict({"model": "smollm2-135m-instruct", "rank": 8}, api_name="/count")
+    asked = {"model": "smollm2-135m-instruct", "rank": 8, "targets": "attention-qv"}
+    count = program.predict(asked, api_name="/count")
     assert count["trainable"] == 460_800
 
     settings = {"model": str(lab.model), "steps": 20, "max_length": 48, "threads": 1}

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.steps import open_page, press, standing, tab, trained, upload
+from tests.e2e.steps import open_page, press, standing, tab, to_compare, trained, upload
 from tests.faulty_files import faulty_files
 
 FILES = {faulty.name: faulty for faulty in faulty_files()}
@@ -76,7 +76,7 @@ def test_hostile_words_stay_words(lab, person, tmp_path):
     expect(page.locator(".example").first).to_contain_text("onerror")
     press(page, "Train")
     trained(page)
-    tab(page, "Compare")
+    to_compare(page)
     page.get_by_label("Prompt").fill(HOSTILE)
     press(page, "Write")
     expect(page.locator(".answer").nth(1)).to_contain_text("tokens written")
