@@ -143,7 +143,8 @@ def all_entries(owner: str | None = None) -> list[Entry]:
     kept = [entry for entry in others if not _forgotten(entry)]
     mine = made + [entry for entry in kept if owner is None or entry.owner == owner]
     on = [entry for entry in mine if not entry.deleted]
-    return sorted(on, key=lambda entry: entry.id, reverse=True)
+    # Two of one second have ids in any order.
+    return sorted(on, key=lambda entry: (entry.created, entry.id), reverse=True)
 
 
 def forget(id: str) -> None:
