@@ -36,8 +36,10 @@ def trained(page: Page, state: str = "done") -> None:
 def tab(page: Page, name: str) -> None:
     """Open a tab; on a phone the last ones stand in the menu beside the first."""
     wanted = page.get_by_role("tab", name=name, exact=True)
+    more = page.get_by_role("button", name="More sections").locator("visible=true").first
+    expect(wanted.or_(more).first).to_be_visible()
     if not wanted.count():
-        page.get_by_role("button", name="More sections").locator("visible=true").first.click()
+        more.click()
         wanted = page.locator(".overflow-dropdown button", has_text=name).locator("visible=true")
     wanted.click()
 
@@ -46,3 +48,11 @@ def to_compare(page: Page) -> None:
     """Open the Compare tab and wait until it has found one's newest adapter."""
     tab(page, "Compare")
     expect(page.get_by_label("Adapter 1")).not_to_have_value("")
+
+
+def pick(page: Page, label: str, option: str) -> None:
+    """Choose from a list that unfolds; another one may still be folding up."""
+    box = page.get_by_label(label, exact=True)
+    box.click()
+    own = f'[role="option"][id^="{box.get_attribute("aria-controls")}-"]'
+    page.locator(own, has_text=option).first.click()

@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 from lora_lab.lora import peft_format
 from lora_lab.lora.adapter import Adapter
 from lora_lab.shelf import archive
-from tests.e2e.steps import open_page, press, tab, upload
+from tests.e2e.steps import open_page, pick, press, tab, upload
 
 
 @pytest.fixture(scope="module")
@@ -153,11 +153,9 @@ def test_swap_and_mix_live_in_compare(lab, shelf):
     press(page, "Write")
     expect(page.locator(".answer").nth(1)).to_contain_text("ms a token")
     expect(page.locator(".answer h2").nth(1)).to_contain_text("pirates")
-    first.click()
-    page.get_by_role("option", name="boats").click()
+    pick(page, "Adapter 1", "boats")
     press(page, "Add an adapter")
-    page.get_by_label("Adapter 2").click()
-    page.get_by_role("option", name="pirates").click()
+    pick(page, "Adapter 2", "pirates")
     page.get_by_label("One more column: their mixture").check()
     press(page, "Write")
     heads = ["base", "boats × 1", "pirates × 1", "mixture of them"]

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.steps import open_page, press, standing, tab, to_compare, trained, upload
+from tests.e2e.steps import open_page, pick, press, standing, tab, to_compare, trained, upload
 from tests.faulty_files import faulty_files
 
 FILES = {faulty.name: faulty for faulty in faulty_files()}
@@ -59,8 +59,7 @@ def test_columns_that_nobody_knows_can_be_named(lab, person, tmp_path):
     upload(page, odd)
     expect(page.get_by_role("alert").first).to_be_visible()
     for label, column in (("Prompt column", "uno"), ("Response column", "dos")):
-        page.get_by_label(label).click()
-        page.get_by_role("option", name=column).locator("visible=true").click()
+        pick(page, label, column)
     expect(page.get_by_text("prompt ← uno, response ← dos")).to_be_visible()
     expect(page.locator(".example u").first).to_contain_text("It floats")
 
