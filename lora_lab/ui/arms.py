@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lora_lab import lab, words
@@ -97,7 +97,7 @@ def standing(told: Told, place: dict[str, Any], language: str) -> str:
     elif state == "running":
         body += _progress(told, language)
     elif state == "done":
-        spent = duration(sum(g["seconds"] * len(g["arms"]) for g in _ended(told)), language)
+        spent = duration(sum(g["seconds"] * len(g["arms"]) for g in ended(told)), language)
         foretold = duration(told["forecast"]["seconds"], language)
         body += line(say("ranklab.took", language, spent=spent, foretold=foretold))
     return f'<section class="standing" role="status">{head}{body}</section>'
@@ -116,8 +116,16 @@ def _progress(told: Told, language: str) -> str:
     return preparing(told["preparing"], language)
 
 
-def _ended(told: Told) -> list[Told]:
-    return [group for group in told["groups"] if group["seconds"] is not None]
+def ended(told: Told) -> list[Told]:
+    """The arms that have a result."""
+    return [group for group in told["groups"] if group["heldout_loss"] is not None]
+
+
+def all_ended(told: Told) -> bool:
+    """Whether no arm is still to come: what is concluded now stays true."""
+    return all(
+        len(group["ended"]) + group["failed"] == len(group["arms"]) for group in told["groups"]
+    )
 
 
 def loss_of(group: Told, language: str) -> str:
@@ -130,7 +138,7 @@ def loss_of(group: Told, language: str) -> str:
 
 def race_table(told: Told, language: str) -> str:
     """A row an arm and dataset; the smallest rank within noise of the best is marked."""
-    groups = _ended(told)
+    groups = [g for g in told["groups"] if g["heldout_loss"] is not None or g["failed"]]
     if not groups:
         return ""
     several = len({group["data"] for group in groups}) > 1
@@ -144,17 +152,22 @@ def race_table(told: Told, language: str) -> str:
         if best:
             label += f" · {say('ranklab.smallest.mark', language)}"
         cells = [
-            number(group["trainable"], language),
-            byte_size(group["adapter_bytes"], language),
+            _figure(group["trainable"], number, language),
+            _figure(group["adapter_bytes"], byte_size, language),
             loss_of(group, language),
             _english(group, before, language),
-            number(group["learning_rate"], language),
-            duration(group["seconds"], language),
+            _figure(group["learning_rate"], number, language),
+            _figure(group["seconds"], duration, language),
             byte_size(group["memory_bytes"], language),
         ]
         first = [dataset_name(group["data"], told, language)] if several else []
         rows.append(([*first, label, *cells], best))
     return table(heads, rows, say("ranklab.caption", language), language)
+
+
+def _figure(value: float | None, write: Callable[[float, str], str], language: str) -> str:
+    """An arm that diverged has no figures."""
+    return NO_FIGURE if value is None else write(value, language)
 
 
 def _english(group: Told, before: float | None, language: str) -> str:

@@ -78,7 +78,7 @@ def lay_out(language: str, models: list[Any]) -> BenchTab:
     """models: (what a person reads, name) of those that are here."""
     parts: dict[str, Any] = {}
     gr.HTML(note("bench.what", language))
-    with gr.Tabs():
+    with gr.Tabs(overflow_behavior="wrap"):
         with gr.Tab(say("bench.cells.tab", language), id="bench-cells"):
             parts |= _cells(language)
         with gr.Tab(say("bench.picture.tab", language), id="bench-picture"):

@@ -14,7 +14,7 @@ from lora_lab.ui import form, lowrank
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.facts import short
 from lora_lab.ui.identity import owner
-from lora_lab.ui.markup import note, safe
+from lora_lab.ui.markup import note, safe, verdict
 from lora_lab.ui.training import QUIET
 from lora_lab.words import byte_size, duration, number, say
 
@@ -103,7 +103,7 @@ def _sentence(told: dict[str, Any], language: str) -> str:
         "storage": number(full["storage_bytes"] / lora["storage_bytes"], language, 1),
         "tasks": told["tasks"],
     }
-    return f'<p class="verdict">{safe(say("cost.sentence", language, **facts))}</p>'
+    return verdict(say("cost.sentence", language, **facts))
 
 
 def _memory(method: str, told: dict[str, Any], top: float, language: str) -> str:

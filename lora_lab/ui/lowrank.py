@@ -10,7 +10,7 @@ from lora_lab.models.catalogue import CATALOGUE, COUNTED_ONLY
 from lora_lab.runs import folder
 from lora_lab.runs.folder import Run
 from lora_lab.ui import live
-from lora_lab.ui.markup import note, safe
+from lora_lab.ui.markup import note, safe, verdict
 from lora_lab.words import number, say
 
 NINE_TENTHS = 0.9
@@ -137,7 +137,7 @@ def _verdict(events: Events, base: dict[str, Any], language: str) -> str:
     written = {name: number(loss, language, 2) for name, loss in losses.items()}
     holds = losses["cut"] > losses["base"] > losses["adapter"]
     key = "bench.verdict.holds" if holds else "bench.verdict.fails"
-    return f'<p class="verdict">{safe(say(key, language, rank=adapter["rank"], **written))}</p>'
+    return verdict(say(key, language, rank=adapter["rank"], **written))
 
 
 def _enough(events: Events, base: dict[str, Any], language: str) -> str:
@@ -150,4 +150,4 @@ def _enough(events: Events, base: dict[str, Any], language: str) -> str:
     rank = next(event["rank"] for event in told if event["loss"] <= least)
     key = "inside.verdict.holds" if 2 * rank <= whole["rank"] else "inside.verdict.fails"
     text = say(key, language, rank=rank, whole=whole["rank"])
-    return f'<p class="verdict">{safe(text)}</p>'
+    return verdict(text)

@@ -29,5 +29,11 @@ def note(key: str, language: str, **facts: Any) -> str:
     return f'<p class="note">{safe(say(key, language, **facts))}</p>'
 
 
+def verdict(*texts: str) -> str:
+    """What the figures come to, in a few sentences that stand out, the first of them most."""
+    told = "".join(f"<p>{safe(text)}</p>" for text in texts if text)
+    return f'<div class="verdict">{told}</div>' if told else ""
+
+
 def step_title(number: int, key: str, language: str) -> str:
     return f'<h2 class="step"><b aria-hidden="true">{number}</b>{safe(say(key, language))}</h2>'

@@ -1,7 +1,8 @@
 """Curves over any axis as inline SVG: quality against rank, against size, against alpha.
 
 As chart.py draws the loss over steps: once for each width, so that text keeps its size; each curve
-told apart by colour, dash and its name at the end. A band shows how far seeds spread.
+told apart by colour, dash and its name, at its end where all names fit, else in a list below. A
+band shows how far seeds spread.
 """
 
 from __future__ import annotations
@@ -10,15 +11,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lora_lab.ui import chart
-from lora_lab.ui.chart import BOTTOM, LEFT, RIGHT, ticks
+from lora_lab.ui import chart, names
+from lora_lab.ui.chart import BOTTOM, LEFT, ticks
 from lora_lab.ui.markup import safe
 from lora_lab.words import number, say
 
 SIZES = {**chart.SIZES, "middle": (530, 290)}
 STYLES = 8  # looks of a line that can be told apart
-NAME = 13  # letters of a name that fit beside the plane
-TOP = 30
+EDGE, TOP = 14, 30
 PAD = 0.06  # of the width, kept free at both ends
 
 
@@ -81,7 +81,7 @@ def plane(lines: list[Line], x: Axis, y: Axis, language: str) -> str:
     lines = [line for line in lines if line.points]
     if not lines:
         return f'<div class="chart empty"><p>{safe(say("chart.empty", language))}</p></div>'
-    drawn = "".join(_Plane(lines, x, y, language, *SIZES[name]).svg(name) for name in SIZES)
+    drawn = "".join(_Plane(lines, x, y, language, *SIZES[name]).html(name) for name in SIZES)
     return f'<div class="chart plane">{drawn}</div>'
 
 
@@ -96,34 +96,56 @@ class _Plane:
         self.left, self.right = min(values), max(values)
         if self.right - self.left < 1e-12:
             self.left, self.right = self.left - 1, self.right + 1
+        self.named = [line for line in lines if line.name]
+        room = names.room([line.name for line in self.named], width)
+        self.beside, self.margin = room > 0, room or EDGE
         heights = [v for p in points for v in (p.y, p.low, p.high) if v is not None]
         self.levels = ticks(min(heights), max(heights), 5)
 
-    def svg(self, name: str) -> str:
-        ends = "; ".join(
-            f"{line.name} {number(line.points[-1].y, self.language, 3)}"
-            for line in self.lines
-            if line.name
+    def html(self, name: str) -> str:
+        """name: of the size, by which the page's style shows the one that fits."""
+        keys = "" if self.beside else names.below(self._ends())
+        return f'<div class="{name}">{self._svg(3 if name == "narrow" else 6)}{keys}</div>'
+
+    def _svg(self, marks: int) -> str:
+        ends = self._ends()
+        label = say(
+            "plane.label",
+            self.language,
+            y=self.y.label,
+            x=self.x.label,
+            series="; ".join(f"{end.name} {end.last}" for end in ends),
         )
-        label = say("plane.label", self.language, y=self.y.label, x=self.x.label, series=ends)
         parts = [
-            f'<svg class="{name}" viewBox="0 0 {self.width} {self.height}" role="img"'
-            f' aria-label="{safe(label)}">',
+            f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{safe(label)}">',
             self._levels(),
-            self._marks(3 if name == "narrow" else 6),
+            self._marks(marks),
             *(self._band(line) for line in self.lines if line.lined),
             *(self._line(line) for line in self.lines),
-            self._names(),
+            names.beside(ends, self.width - self.margin, TOP, self.height - BOTTOM)
+            if self.beside
+            else "",
             "</svg>",
         ]
         return "".join(parts)
+
+    def _ends(self) -> list[names.End]:
+        return [
+            names.End(
+                line.name,
+                number(line.points[-1].y, self.language, 3),
+                line.style,
+                self._y(line.points[-1].y),
+            )
+            for line in self.named
+        ]
 
     def _scaled(self, value: float) -> float:
         return math.log2(max(value, 1e-12)) if self.x.log else value
 
     def _x(self, value: float) -> float:
         share = (self._scaled(value) - self.left) / (self.right - self.left)
-        across = self.width - LEFT - RIGHT
+        across = self.width - LEFT - self.margin
         return LEFT + across * (PAD + (1 - 2 * PAD) * share)
 
     def _y(self, value: float) -> float:
@@ -131,7 +153,7 @@ class _Plane:
         return self.height - BOTTOM - share * (self.height - TOP - BOTTOM)
 
     def _levels(self) -> str:
-        right = self.width - RIGHT
+        right = self.width - self.margin
         step = self.levels[1] - self.levels[0]
         decimals = max(0, min(4, math.ceil(-math.log10(step) - 1e-9)))
         parts = []
@@ -159,7 +181,7 @@ class _Plane:
                 f'<text class="tick" x="{x:.1f}" y="{floor + 18}" text-anchor="middle">'
                 f"{safe(told)}</text>"
             )
-        middle = LEFT + (self.width - LEFT - RIGHT) / 2
+        middle = LEFT + (self.width - LEFT - self.margin) / 2
         parts.append(
             f'<text class="axis" x="{middle:.0f}" y="{floor + 37}" text-anchor="middle">'
             f"{safe(self.x.label)}</text>"
@@ -206,25 +228,3 @@ class _Plane:
         x = self._x(point.x)
         low, high = self._y(point.low), self._y(point.high)
         return f'<path class="line whisker" d="M{x:.1f} {low:.1f}V{high:.1f}"/>'
-
-    def _names(self) -> str:
-        """Each curve's name and last value, at the right edge and never on top of each other."""
-        named = [line for line in self.lines if line.name]
-        ordered = sorted(named, key=lambda line: self._y(line.points[-1].y))
-        room = (self.height - BOTTOM - TOP) / max(1, len(ordered))
-        gap, spots = min(27.0, room), list[float]()
-        for line in ordered:
-            wanted = self._y(line.points[-1].y)
-            spots.append(max(wanted, spots[-1] + gap) if spots else max(wanted, TOP + 2.0))
-        over = max(0.0, max(spots, default=0.0) - (self.height - BOTTOM - 14))
-        x, texts = self.width - RIGHT + 8, []
-        for line, spot in zip(ordered, spots, strict=True):
-            name = line.name if len(line.name) <= NAME else f"{line.name[: NAME - 1]}…"
-            last = number(line.points[-1].y, self.language, 3)
-            value = f'<text class="last" x="{x}" y="{spot - over + 13:.1f}">{last}</text>'
-            texts.append(
-                f'<g class="series s{line.style}">'
-                f'<text class="name" x="{x}" y="{spot - over:.1f}">{safe(name)}</text>'
-                f"{value if gap >= 26 else ''}</g>"
-            )
-        return "".join(texts)

@@ -11,9 +11,9 @@ from typing import Any
 
 import gradio as gr
 
-from lora_lab.ui import raceviews
 from lora_lab.ui.arms import sample_names
 from lora_lab.ui.markup import safe
+from lora_lab.ui.views import race
 from lora_lab.words import say
 
 ARMS = ("1", "2", "4", "8", "16", "64", "full", "prefix")
@@ -74,7 +74,7 @@ def lay_out(language: str, benches: dict[str, Callable[[], Any]]) -> RankLab:
     sections, made = {}, {}
     with gr.Column(elem_classes="ranklab"):
         basis = gr.HTML()
-        with gr.Tabs() as tabs:
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
             for kind in STEPS:
                 with gr.Tab(say(f"ranklab.{kind}.tab", language), id=kind):
                     sections[kind] = _section(kind, language)
@@ -173,4 +173,4 @@ def _race_view(language: str) -> Controls:
         label = say(f"ranklab.{name}.label", language)
         return gr.Radio(choices, value=values[0], label=label, min_width=300)
 
-    return {"across": choice("across", raceviews.ACROSS), "up": choice("up", raceviews.UP)}
+    return {"across": choice("across", race.ACROSS), "up": choice("up", race.UP)}

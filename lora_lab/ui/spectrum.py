@@ -14,7 +14,7 @@ from lora_lab.ui import live, lowrank
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.heat import bars
 from lora_lab.ui.identity import owner
-from lora_lab.ui.markup import note, safe
+from lora_lab.ui.markup import note, safe, verdict
 from lora_lab.ui.training import QUIET, SLOW
 from lora_lab.words import number, say
 
@@ -78,7 +78,7 @@ class Looking:
         for event in self.warm.call("spectrum", **asked, model=run.settings.model):
             if event["kind"] == "spectrum":
                 yield [inside(event, self.language)]
-            elif event["kind"] == "progress":
+            else:
                 yield [live.preparing(event, self.language)]
 
     def compress(self, request: gr.Request, chosen: str) -> Iterator[list[Any]]:
@@ -101,7 +101,7 @@ def inside(told: dict[str, Any], language: str) -> str:
         lines.append(say("inside.size", language, size=size))
     shared = told["similarity"]
     return (
-        f'<p class="verdict">{safe(" ".join(lines))}</p>'
+        verdict(" ".join(lines))
         + _matrices(told["matrices"], language)
         + (_shared(shared, language) if shared else "")
     )

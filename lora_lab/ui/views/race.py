@@ -1,79 +1,41 @@
-"""What a race shows: pure functions from what lab.experiment tells to charts and sentences."""
+"""What a race shows: curves, quality against rank, and what rank buys on each dataset (S13)."""
 
 from __future__ import annotations
 
+from math import hypot
+
 from lora_lab import lab
-from lora_lab.ui import arms
+from lora_lab.ui import arms, markup
 from lora_lab.ui.arms import Told
-from lora_lab.ui.markup import safe
 from lora_lab.ui.plane import STYLES, Axis, Chart, Line, Point
+from lora_lab.ui.views.curves import curves, loss_axis
 from lora_lab.words import byte_size, number, say
 
 # What may stand along the lower axis of a race, and beside it.
 ACROSS = ("rank", "trainable", "adapter_bytes", "seconds", "memory_bytes")
 UP = ("heldout_loss", "base_text_loss")
 TWICE = 2.0  # so much more must a far task gain for the claim to hold
-INITS = {"gaussian": "B = 0", "zeros": "A = B = 0", "both-gaussian": "A, B ≠ 0", "pissa": "PiSSA"}
 
 
 def charts(
     told: Told, language: str, across: str = "rank", up: str = "heldout_loss"
 ) -> list[Chart]:
     """The live curves of each dataset, then quality against rank."""
-    drawn = curves(told, language)
-    if any(group["seconds"] is not None for group in told["groups"]):
+    drawn = curves(
+        told["groups"], told, language, lambda group: arms.short(group["label"], language)
+    )
+    if arms.ended(told):
         drawn.append(quality(told, language, across, up))
     return drawn
 
 
-def notes(told: Told, language: str) -> str:
-    """What came of it in sentences, the table, and the points of a search."""
-    sentences = "".join(
-        f'<p class="verdict">{safe(text)}</p>' for text in race_sentences(told, language) if text
-    )
-    return sentences + arms.race_table(told, language) + arms.searched(told, language)
+def verdict(told: Told, language: str) -> str:
+    """What rank buys on each dataset, and the smallest rank that is good enough there."""
+    return markup.verdict(*_gains(told, language), *_smallest(told, language))
 
 
-def curves(told: Told, language: str, groups: list[Told] | None = None) -> list[Chart]:
-    """Held-out loss over steps, a chart a dataset, a curve an arm. groups: some of the arms."""
-    by_data: dict[str, list[Told]] = {}
-    for group in told["groups"] if groups is None else groups:
-        by_data.setdefault(group["data"], []).append(group)
-    x, y = Axis(say("chart.step", language)), Axis(say("ranklab.axis.heldout_loss", language))
-    return [
-        Chart(
-            say("ranklab.curves", language, data=arms.dataset_name(data, told, language)),
-            [_curve(place, group, told, language) for place, group in enumerate(some)],
-            x,
-            y,
-        )
-        for data, some in by_data.items()
-    ]
-
-
-def _curve(place: int, group: Told, told: Told, language: str) -> Line:
-    name = _name(group, told, language)
-    points = [
-        Point(
-            step,
-            loss,
-            say("chart.point", language, name=name, step=step, loss=number(loss, language, 3)),
-            low if low < high else None,
-            high if low < high else None,
-        )
-        for step, loss, low, high in group["curve"]
-    ]
-    return Line(name, points, place % STYLES)
-
-
-def _name(group: Told, told: Told, language: str) -> str:
-    """An arm in a chart's legend."""
-    kind = told["experiment"]["kind"]
-    if kind == "race":
-        return arms.short(group["label"], language)
-    if kind == "init":
-        return INITS[group["label"]]
-    return f"α {number(group['changes']['alpha'], language)}"
+def table(told: Told, language: str) -> str:
+    return arms.race_table(told, language) + arms.searched(told, language)
 
 
 def quality(told: Told, language: str, across: str, up: str) -> Chart:
@@ -102,7 +64,7 @@ def quality(told: Told, language: str, across: str, up: str) -> Chart:
         marks=marks if across == "rank" else [],
         write=(lambda size: byte_size(size, language)) if sized else None,
     )
-    y = Axis(say(f"ranklab.axis.{up}", language))
+    y = loss_axis(language) if up == "heldout_loss" else Axis(say(f"ranklab.axis.{up}", language))
     return Chart(say("ranklab.quality", language), lines, x, y)
 
 
@@ -117,59 +79,63 @@ def _point(group: Told, across: str, up: str, beyond: dict[str, float], language
     return Point(x if across == "rank" else group[across], group[up], told, low, high)
 
 
-def race_sentences(told: Told, language: str) -> list[str]:
-    """The smallest rank that is good enough, by dataset; and what rank buys on each."""
+def _smallest(told: Told, language: str) -> list[str]:
     sentences = []
     for data, found in told["smallest"].items():
         key = "ranklab.smallest.seeds" if found["seeds"] > 1 else "ranklab.smallest.one"
         if found["rank"] == found["best"]:
             key = "ranklab.smallest.itself"
         facts = {"rank": found["rank"], "best": found["best"], "seeds": found["seeds"]}
-        noise = number(found["noise"], language, 3)
+        noise = number(found["noise"], language, 2)
         where = arms.dataset_name(data, told, language)
         sentences.append(say(key, language, data=where, noise=noise, **facts))
-    return [*sentences, *_gains(told, language)]
-
-
-def _claim(gains: dict[str, tuple[int, int, float]], language: str) -> str:
-    """Whether the far tasks gain at least twice what the near ones do; empty where either kind is
-    missing."""
-    distance = {sample["name"]: sample["distance"] for sample in lab.sample_datasets()}
-    near, far = (
-        [gain for data, (_, _, gain) in gains.items() if distance.get(data) == wanted]
-        for wanted in ("near", "far")
-    )
-    if not near or not far:
-        return ""
-    holds = min(far) >= TWICE * max(near) and min(far) > 0
-    return say(f"ranklab.claim.{'holds' if holds else 'fails'}", language)
+    return sentences
 
 
 def _gains(told: Told, language: str) -> list[str]:
     """How much the lowest and the highest rank differ, and on which dataset more (S13)."""
-    gains: dict[str, tuple[int, int, float]] = {}
-    for data in told["smallest"]:
-        ranked = {
+    losses = {
+        data: {
             int(g["label"]): g["heldout_loss"]
-            for g in told["groups"]
+            for g in arms.ended(told)
             if g["data"] == data and g["label"].isdigit()
         }
-        low, high = min(ranked), max(ranked)
-        gains[data] = low, high, ranked[low] - ranked[high]
-    if len(gains) < 2:
+        for data in told["smallest"]
+    }
+    shared = set.intersection(*(set(each) for each in losses.values())) if losses else set()
+    if len(losses) < 2 or len(shared) < 2:
         return []
-    least, *_, most = sorted(gains, key=lambda data: gains[data][2])
-    low, high, gain = gains[most]
+    low, high = min(shared), max(shared)
+    gains = {data: each[low] - each[high] for data, each in losses.items()}
+    least, *_, most = sorted(gains, key=gains.__getitem__)
     return [
-        _claim(gains, language),
+        _claim(gains, told, language),
         say(
-            "ranklab.gain" if gains[least][2] > 0 else "ranklab.loss_of_rank",
+            "ranklab.gain" if gains[least] > 0 else "ranklab.loss_of_rank",
             language,
             low=low,
             high=high,
             most=arms.dataset_name(most, told, language),
             least=arms.dataset_name(least, told, language),
-            gain=number(gain, language, 2),
-            other=number(gains[least][2], language, 2),
+            gain=number(gains[most], language, 2),
+            other=number(gains[least], language, 2),
         ),
     ]
+
+
+def _claim(gains: dict[str, float], told: Told, language: str) -> str:
+    """Whether the far tasks gain more than the near ones, beyond noise, and whether twice as much;
+    empty where either kind is missing."""
+    distance = {sample["name"]: sample["distance"] for sample in lab.sample_datasets()}
+    near, far = (
+        [data for data in gains if distance.get(data) == wanted] for wanted in ("near", "far")
+    )
+    if not near or not far:
+        return ""
+    least, most = min(far, key=gains.__getitem__), max(near, key=gains.__getitem__)
+    noise = hypot(*(told["smallest"][data]["noise"] for data in (least, most)))
+    more = gains[least] - gains[most] > noise and gains[least] > 0
+    twice = gains[least] >= TWICE * gains[most]
+    return say(
+        f"ranklab.claim.{'holds' if more and twice else 'partly' if more else 'fails'}", language
+    )
