@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     told = parser.parse_args()
     place = machine.settle(Settings(), small=False)
-    torch.set_num_threads(place.threads)
+    place.take()
     model, tokenizer = loading.load(sources.fetch(told.model), place.dtype)
     model.to(place.device)
     routing = adapted(model, told.rank, told.targets)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 
 from lora_lab.data.tokenising import Encoded
 from lora_lab.models import lean
+from lora_lab.models.shares import in_shares
 
 BATCH_TOKENS = 1024  # padding counted; a batch of one longer row is let through
 
@@ -23,10 +25,18 @@ def heldout_loss(model: Any, rows: list[Encoded], batch_tokens: int = BATCH_TOKE
     was_training = model.training
     model.eval()
     try:
-        sums = [_loss(model, batch, device) for batch in _batches(rows, batch_tokens)]
+        batches = list(_batches(rows, batch_tokens))
+        shares = in_shares(partial(_losses, model, device), batches)
     finally:
         model.train(was_training)
-    return sum(loss for loss, _ in sums) / sum(count for _, count in sums)
+    return sum(loss for loss, _ in shares) / sum(count for _, count in shares)
+
+
+def _losses(
+    model: Any, device: torch.device, batches: Sequence[list[Encoded]]
+) -> tuple[float, int]:
+    losses, counts = zip(*(_loss(model, batch, device) for batch in batches), strict=True)
+    return sum(losses), sum(counts)
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ prefix that stands on the model (lora/prefix.py, at its attribute `prefixes`) is
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,6 +23,7 @@ from lora_lab.models.functions import HeadLoss
 from lora_lab.models.packing import Packing
 
 _plain_heads: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+_asking = Lock()  # shares of the first batch ask at the same time
 
 
 def hidden_states(model: nn.Module, ids_BT: torch.Tensor) -> torch.Tensor:
@@ -75,13 +77,14 @@ def _hidden_at(model: nn.Module, ids_BT: torch.Tensor, wanted_BT: torch.Tensor) 
 def _head_is_plain(model: Any) -> bool:
     """Whether the logits are the head's product and nothing more (Gemma 2 squeezes them, Cohere
     and Granite scale them). Asked of the model itself, once, to the bit."""
-    if model not in _plain_heads:
-        training, ids = model.training, torch.arange(1, 9, device=model.device)[None]
-        with torch.no_grad():
-            model.eval()
-            hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
-            through_head = model.get_output_embeddings()(hidden)
-            logits = model(input_ids=ids, use_cache=False).logits
-            model.train(training)
-        _plain_heads[model] = torch.equal(through_head, logits)
-    return _plain_heads[model]
+    with _asking:
+        if model not in _plain_heads:
+            training, ids = model.training, torch.arange(1, 9, device=model.device)[None]
+            with torch.no_grad():
+                model.eval()
+                hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+                through_head = model.get_output_embeddings()(hidden)
+                logits = model(input_ids=ids, use_cache=False).logits
+                model.train(training)
+            _plain_heads[model] = torch.equal(through_head, logits)
+        return _plain_heads[model]

@@ -61,7 +61,7 @@ def work(run: Run) -> str:
     settings, resume = run.settings, checkpoint.load(run.checkpoints)
     run.cut_events(resume.progress.events_size if resume else 0)
     place = settle(run, settings)
-    torch.set_num_threads(place.threads)
+    place.take()
     base = base_of(run, settings, place)
     rows = rows_of(run.data, base.tokenizer, settings)
     if not resume:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +21,15 @@ from lora_lab.data import batching
 from lora_lab.data.tokenising import Encoded
 from lora_lab.errors import LabError
 from lora_lab.models import lean
+from lora_lab.models.shares import in_shares
 from lora_lab.training.checkpoint import Checkpoint, Progress
 from lora_lab.training.methods import Method
 from lora_lab.training.schedule import learning_rate
 
 REPORT_SECONDS = 0.25  # at most so often a train event is written: a page shows no more
+SHARED_AT_MOST = 20_000_000  # trained numbers, of which each share of a batch has a gradient
+
+Gradients = tuple[Tensor | None, ...]
 
 
 @dataclass
@@ -104,6 +109,10 @@ class _Training:
         lengths = [len(row.ids) for row in job.rows]
         self.plan = batching.plan(lengths, self.settings.batch_size, self.settings.seed)
         self.batches = self.plan.batches_at(self.progress.step * self.settings.accumulation)
+        # Dropout draws from one generator, in no order among threads; and a large model's gradients
+        # are not held twice.
+        trained = sum(parameter.numel() for parameter in self.parameters)
+        self.shared = not self.settings.dropout and trained <= SHARED_AT_MOST
         self.began = time.monotonic()
         self.reported = -math.inf  # seconds at the last train event
         self.measured = -1  # the step of the last held-out loss
@@ -160,9 +169,10 @@ class _Training:
         total = 0.0
         self.optimizer.zero_grad(set_to_none=True)
         for batch in batches:
-            loss, _ = lean.supervised_loss(self.job.model, *_tensors(batch, self.job.device))
-            (loss / supervised).backward()
-            total += loss.item()
+            share = partial(self._share, supervised)
+            for loss, gradients in in_shares(share, batch) if self.shared else [share(batch)]:
+                total += loss
+                self._add(gradients)
         norm = nn.utils.clip_grad_norm_(self.parameters, settings.clip).item()
         if not math.isfinite(total) or not math.isfinite(norm):
             raise LabError("loss_not_finite", step=self.progress.step + 1)
@@ -171,6 +181,20 @@ class _Training:
         self.progress.tokens += sum(len(row.ids) for batch in batches for row in batch)
         self.progress.stepping += time.monotonic() - began
         return {"loss": total / supervised, "learning_rate": rate, "gradient_norm": norm}
+
+    def _share(self, supervised: int, rows: Sequence[Encoded]) -> tuple[float, Gradients]:
+        """Of some rows of a batch the summed loss, and what they add to the gradient of the step's
+        mean loss, by parameter; None where they add nothing."""
+        loss, _ = lean.supervised_loss(self.job.model, *_tensors(rows, self.job.device))
+        gradients = torch.autograd.grad(loss / supervised, self.parameters, allow_unused=True)
+        return loss.item(), gradients
+
+    def _add(self, gradients: Gradients) -> None:
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            if gradient is not None and parameter.grad is None:
+                parameter.grad = gradient.contiguous()  # as the fused AdamW reads it
+            elif gradient is not None:
+                parameter.grad.add_(gradient)
 
     def _report(self, figures: dict[str, float]) -> None:
         """A train event, when the last one is old enough; the first and last steps always."""
@@ -269,7 +293,7 @@ class _Training:
         }
 
 
-def _tensors(batch: list[Encoded], device: torch.device) -> tuple[Tensor, Tensor]:
+def _tensors(batch: Sequence[Encoded], device: torch.device) -> tuple[Tensor, Tensor]:
     """ids [B, T] right-padded with zeros, and supervised [B, T], True on each target token."""
     filled = batching.collate(batch)
     return (

@@ -11,6 +11,7 @@ import torch
 
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
+from lora_lab.models.shares import share_among
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,17 @@ class Place:
 
     device: str
     precision: str  # of the frozen base; the adapter is float32
-    threads: int
+    threads: int  # that split one product of matrices
+    shares: int = 1  # of a batch's rows, computed at the same time (models/shares.py)
 
     @property
     def dtype(self) -> torch.dtype:
         return getattr(torch, self.precision)
+
+    def take(self) -> None:
+        """This process computes so from now on."""
+        torch.set_num_threads(self.threads)
+        share_among(self.shares)
 
 
 def settle(settings: Settings, small: bool) -> Place:
@@ -47,11 +54,12 @@ def settle(settings: Settings, small: bool) -> Place:
         fast = _fast_in_bfloat16(device) and not (small and device == "cpu")
         fast = fast and settings.method != "full"
         precision = "bfloat16" if fast else "float32"
-    # A small model gains a fifth from a second thread, and loses far more to it as soon as another
+    cores = settings.threads or psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    cores = min(cores, os.cpu_count() or 1)
+    # A small product gains a fifth from a second thread, and loses far more as soon as another
     # process (the page, an answer) wants that core: threads that wait for each other wait long.
-    cores = 1 if small else psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    threads = settings.threads or cores
-    return Place(device, precision, min(threads, os.cpu_count() or 1))
+    threads = 1 if small else cores
+    return Place(device, precision, threads, shares=cores if device == "cpu" else 1)
 
 
 def peak_memory(device: str) -> int:
