@@ -1,8 +1,8 @@
 """What can be set, once: the fields below make the page's widgets, the command line's flags and
 the docs, and a run's config.json is made of them.
 
-A field's label and its line of help live in the table of words under `setting.<name>.label` and
-`setting.<name>.help`; its range, choices and group stand here.
+A field's label and its line of help live in the table of words (`setting.rank.label`,
+`setting.rank.help`); its range, choices and group stand here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from lora_lab.errors import LabError
 
@@ -33,6 +33,8 @@ SAMPLE_TOKENS = 48
 
 METHODS = ("lora", "dora", "prefix", "lora-prefix", "full")
 INITS = ("gaussian", "zeros", "both-gaussian", "pissa")
+PRECISIONS = ("float32", "bfloat16")
+MIXINGS = ("sum", "ties", "dare")  # how several adapters become one
 
 
 def _set(
@@ -48,8 +50,44 @@ def _set(
 
 
 @dataclass(frozen=True)
-class Settings:
+class _Checked:
+    """What a person sets; a field's words stand under `<words>.<name>.label` and `.help`."""
+
+    words: ClassVar[str]
+
+    def checked(self) -> Self:
+        """Self, once every value is of its type, inside its range and one of its choices.
+
+        Raises LabError naming the setting and what it may be.
+        """
+        fields = dataclasses.fields(self)
+        return dataclasses.replace(self, **{f.name: self._one(f) for f in fields})
+
+    def _one(self, f: dataclasses.Field) -> Any:
+        value, name = getattr(self, f.name), {"say": f"{self.words}.{f.name}.label"}
+        low, high, choices = (f.metadata[each] for each in ("low", "high", "choices"))
+        if type(f.default) is not str:
+            return number(name, value, type(f.default), low, high)
+        return choice(name, value, choices) if choices else value
+
+
+@dataclass(frozen=True)
+class Sampling(_Checked):
+    """How long an answer may be, and how each of its tokens is chosen (evaluation/choosing.py)."""
+
+    words: ClassVar[str] = "compare"
+
+    max_new_tokens: int = _set(100, "sampling", 1, 4096)
+    temperature: float = _set(0.7, "sampling", 0, 5)  # 0: always the likeliest token
+    top_p: float = _set(0.95, "sampling", 0.01, 1)
+    seed: int = _set(0, "sampling", 0, 2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Settings(_Checked):
     """Everything a person sets for one run. Units: tokens, rows, steps; rates are unitless."""
+
+    words: ClassVar[str] = "setting"
 
     # What is trained: a catalogue name, a Hub id (owner/name), a folder or a .gguf file.
     model: str = _set("tiny-stories", "model")
@@ -96,17 +134,8 @@ class Settings:
 
     # The machine.
     device: str = _set("auto", "machine", choices=("auto", "cpu", "cuda", "mps"))
-    precision: str = _set("auto", "machine", choices=("auto", "float32", "bfloat16"))
+    precision: str = _set("auto", "machine", choices=("auto", *PRECISIONS))
     threads: int = _set(0, "machine", 0, 1024)
-
-    def checked(self) -> Settings:
-        """Self, once every value is of its type, inside its range and one of its choices.
-
-        Raises LabError naming the setting and what it may be.
-        """
-        return dataclasses.replace(
-            self, **{f.name: _checked(f, getattr(self, f.name)) for f in dataclasses.fields(self)}
-        )
 
 
 def from_json(told: dict[str, Any]) -> Settings:
@@ -118,29 +147,30 @@ def from_json(told: dict[str, Any]) -> Settings:
     return Settings(**told).checked()
 
 
-def _checked(f: dataclasses.Field, value: Any) -> Any:
-    low, high, choices = (f.metadata[name] for name in ("low", "high", "choices"))
-    kind = type(f.default)
-    if kind is not str:
-        value = _number(_named(f), value, kind, low, high)
-    elif choices and value not in choices:
-        raise LabError(
-            "setting_not_a_choice", name=_named(f), value=str(value), choices=", ".join(choices)
-        )
+# Pages, programs and files tell what they like. An error calls the value `name`: a text, or
+# {"say": its key}.
+
+
+def choice(name: Any, value: Any, choices: tuple[str, ...]) -> str:
+    """value, once it is one of choices; raises LabError("setting_not_a_choice")."""
+    if value not in choices:
+        shown, known = str(value)[:60], ", ".join(choices)
+        raise LabError("setting_not_a_choice", name=name, value=shown, choices=known)
     return value
 
 
-def _named(f: dataclasses.Field) -> dict[str, str]:
-    return {"say": f"setting.{f.name}.label"}
+def number(name: Any, value: Any, kind: type, low: float, high: float) -> Any:
+    """value as kind (int or float), once it is a number from low to high.
 
-
-def _number(name: dict[str, str], value: Any, kind: type, low: float, high: float) -> Any:
+    Raises LabError("setting_not_a_number", "setting_out_of_range").
+    """
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number) or isinstance(value, bool) or kind(number) != number:
-        raise LabError("setting_not_a_number", name=name, value=str(value), low=low, high=high)
-    if not low <= number <= high:
-        raise LabError("setting_out_of_range", name=name, value=kind(number), low=low, high=high)
-    return kind(number)
+        told = float(value)
+    except (TypeError, ValueError, OverflowError):
+        told = math.nan
+    if not math.isfinite(told) or isinstance(value, bool) or kind(told) != told:
+        shown = str(value)[:60]
+        raise LabError("setting_not_a_number", name=name, value=shown, low=low, high=high)
+    if not low <= told <= high:
+        raise LabError("setting_out_of_range", name=name, value=kind(told), low=low, high=high)
+    return kind(told)

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from lora_lab.config import HELDOUT_ROWS
+from lora_lab.config import HELDOUT_ROWS, Sampling, number
 from lora_lab.data import tokenising
 from lora_lab.data.dataset import Dataset
 from lora_lab.errors import LabError
@@ -37,13 +37,7 @@ MOST_ADAPTERS = 7  # beside the base: as many columns as can be told apart
 MOST_ANSWERS = 64  # prompts × columns: all are written in one pass
 TIMED_TOKENS = 64  # of the first prompt, as much as the timing reads
 Adapters = list[tuple[Path, float]]  # folder and strength
-RANGES = {
-    "max_new_tokens": (1, 4096),
-    "temperature": (0, 5),
-    "top_p": (0.01, 1),
-    "seed": (0, 2**31 - 1),
-    "strength": (-10, 10),
-}
+STRONGEST = 10.0  # times as trained, or as much turned round
 
 
 @dataclass(frozen=True)
@@ -76,15 +70,13 @@ def compare(
     prompts: list[str],
     texts: list[Text],
     place: Place,
+    sampling: Sampling,
     *,
-    max_new_tokens: int = 100,
-    temperature: float = 0.7,
-    top_p: float = 0.95,
-    seed: int = 0,
     system: str = "",
     measure: bool = True,
 ) -> Iterator[dict[str, Any]]:
-    """Events (see above). model: as sources.fetch takes it. measure: whether figures follow.
+    """Events (see above). model: as sources.fetch takes it. system: what a chat model is told
+    before each prompt. measure: whether figures follow.
 
     Raises LabError: a setting out of range, more columns than MOST_ADAPTERS beside the base, an
     adapter that cannot be read or whose shapes do not fit, a prompt that is empty or too long,
@@ -92,8 +84,7 @@ def compare(
     """
     began = time.monotonic()
     adapters = _checked(adapters, prompts)
-    chance = {"temperature": temperature, "top_p": top_p, "seed": seed}
-    asked = _asked(adapters, prompts, system, max_new_tokens=max_new_tokens, **chance)
+    asked = Asked(prompts, sampling.checked(), system, _asks(adapters))
     yield {"kind": "progress", "phase": "loading"}
     base = loaded.base(sources.fetch(model), place.device, place.precision)
     with loaded.voices(base, adapters) as voices:
@@ -121,7 +112,7 @@ def evaluate(
 
 def _checked(adapters: Adapters, prompts: list[str] | None) -> Adapters:
     """The adapters, once their strengths are numbers and there are not too many answers to give."""
-    told = [(folder, _number("strength", strength)) for folder, strength in adapters]
+    told = [(folder, _strength(strength)) for folder, strength in adapters]
     if len(told) > MOST_ADAPTERS:
         raise LabError("too_many_columns", adapters=len(told), most=MOST_ADAPTERS)
     if prompts is None:
@@ -131,13 +122,6 @@ def _checked(adapters: Adapters, prompts: list[str] | None) -> Adapters:
     if len(prompts) * (1 + len(told)) > MOST_ANSWERS:
         raise LabError("too_many_answers", prompts=len(prompts), most=MOST_ANSWERS)
     return told
-
-
-def _asked(adapters: Adapters, prompts: list[str], system: str, **numbers: Any) -> Asked:
-    """The prompts and how they are answered; numbers: Asked's, each in its range."""
-    known: dict[str, Any] = {name: _number(name, value) for name, value in numbers.items()}
-    whole = {name: int(known[name]) for name in ("max_new_tokens", "seed")}
-    return Asked(prompts, **known | whole, system=system, asks=_asks(adapters))
 
 
 def _parts(voices: list[Voice]) -> list[Part]:
@@ -234,11 +218,5 @@ def _told(folder: Path, name: str) -> dict[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
-def _number(name: str, value: Any) -> float:
-    """value, once it is a number in its range: these come straight from pages and programs."""
-    low, high = RANGES[name]
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise LabError("setting_not_a_number", name=name, value=str(value)[:60], low=low, high=high)
-    if not low <= value <= high:
-        raise LabError("setting_out_of_range", name=name, value=str(value), low=low, high=high)
-    return value
+def _strength(told: Any) -> float:
+    return number({"say": "compare.strength.label"}, told, float, -STRONGEST, STRONGEST)

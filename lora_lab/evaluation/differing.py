@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from lora_lab.evaluation.forward import Forward
-from lora_lab.evaluation.generating import Column, answering
+from lora_lab.evaluation.generating import answering
 from lora_lab.evaluation.prompting import context, prompt_ids
+from lora_lab.lora.routing import Choice, Routing
 
 PROMPT = "Once upon a time, in a house by the sea,"
 TOKENS = 16
@@ -45,8 +46,8 @@ def prompt(model: Any, tokenizer: Any) -> list[int]:
 def answer(
     model: Any,
     ids: list[int],
-    routing: Any = None,
-    column: Column = None,
+    routing: Routing | None = None,
+    column: Choice = None,
     forced: list[int] | None = None,
 ) -> Answer:
     """What column (None: the base) of the model makes of ids; its tokens are forced ones where
@@ -71,7 +72,9 @@ class _Chosen:
         return torch.tensor(self.forced[len(self.logits) - 1 :][:1], device=logits_RV.device)
 
 
-def difference(first: Answer, model: Any, routing: Any = None, column: Column = None) -> Difference:
+def difference(
+    first: Answer, model: Any, routing: Routing | None = None, column: Choice = None
+) -> Difference:
     """How column of the model differs from an answer: in its logits along that answer's own
     tokens, and in the tokens it would have taken."""
     along = answer(model, first.ids, routing, column, forced=first.tokens)

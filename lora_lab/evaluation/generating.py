@@ -10,18 +10,18 @@ prompt 2 ┬ base        ─► "The"   ─► " cat"  ─► …      for all r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from lora_lab.config import Sampling
 from lora_lab.evaluation.choosing import Chooser
 from lora_lab.evaluation.forward import Forward
 from lora_lab.evaluation.prompting import end_tokens, prompt_ids, room
 from lora_lab.evaluation.unfolding import Unfolding
+from lora_lab.lora.routing import Choice, Routing
 from lora_lab.models import prefixed
-
-Column = tuple[str, float] | None
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,7 @@ class Piece:
 
     prompt, column: which answer, by place in the lists asked for. text: what came (may be empty).
     tokens: how many the answer has now. ended: None while it goes on, then why it stopped: "end"
-    (its end token), "length" (as many tokens as asked for), "context" (the model reads no more) or
-    "stopped" (by the person).
+    (its end token), "length" (as many tokens as asked for) or "context" (the model reads no more).
     """
 
     prompt: int
@@ -50,23 +49,20 @@ class Part:
     """
 
     model: Any
-    routing: Any
-    columns: list[Column]
+    routing: Routing | None
+    columns: list[Choice]
     places: list[int]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What every column is asked, and how the tokens are chosen (choosing.Chooser).
+    """What every column is asked, and how the tokens are chosen.
 
     system, asks: see prompting.prompt_ids.
     """
 
     prompts: list[str]
-    max_new_tokens: int
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
+    sampling: Sampling
     system: str = ""
     asks: bool | None = None
 
@@ -74,26 +70,23 @@ class Asked:
 def stream(
     model: Any,
     tokenizer: Any,
-    routing: Any,
+    routing: Routing | None,
     prompts: list[str],
-    columns: list[Column],
+    columns: list[Choice],
     max_new_tokens: int,
     temperature: float = 0.0,
     top_p: float = 1.0,
     seed: int = 0,
-    stop: Callable[[], bool] = lambda: False,
     system: str = "",
     asks: bool | None = None,
 ) -> Iterator[list[Piece]]:
     """in_step of one model."""
     part = Part(model, routing, columns, list(range(len(columns))))
-    asked = Asked(prompts, max_new_tokens, temperature, top_p, seed, system, asks)
-    yield from in_step([part], tokenizer, asked, stop)
+    sampling = Sampling(max_new_tokens, temperature, top_p, seed)
+    yield from in_step([part], tokenizer, Asked(prompts, sampling, system, asks))
 
 
-def in_step(
-    parts: list[Part], tokenizer: Any, asked: Asked, stop: Callable[[], bool] = lambda: False
-) -> Iterator[list[Piece]]:
+def in_step(parts: list[Part], tokenizer: Any, asked: Asked) -> Iterator[list[Piece]]:
     """One list of pieces a step, one piece for each answer still being written.
 
     The models take their steps in turn and meet the same luck. Columns of one model that ask for
@@ -107,9 +100,6 @@ def in_step(
         for writing in writings:
             held.enter_context(answering(writing.model, writing.routing, writing.rows))
         while any(writing.going for writing in writings):
-            if stop():
-                yield [piece for writing in writings for piece in writing.stopped()]
-                return
             yield [piece for writing in writings if writing.going for piece in writing.step()]
 
 
@@ -118,7 +108,7 @@ class _Writing:
 
     def __init__(self, part: Part, tokenizer: Any, prompts: list[list[int]], asked: Asked):
         self.model, self.routing = part.model, part.routing
-        shown: dict[Column, list[int]] = {}
+        shown: dict[Choice, list[int]] = {}
         for column, place in zip(part.columns, part.places, strict=True):
             shown.setdefault(_plain(column), []).append(place)
         self.rows = list(shown) * len(prompts)
@@ -127,15 +117,16 @@ class _Writing:
                 number,
                 places,
                 Unfolding(tokenizer, ids),
-                asked.max_new_tokens,
+                asked.sampling.max_new_tokens,
                 room(part.model, ids, prefixed.length(part.model, column)),
             )
             for number, ids in enumerate(prompts)
             for column, places in shown.items()
         ]
         every_row = [ids for ids in prompts for _ in shown]
-        self._forward = Forward(part.model, every_row, asked.max_new_tokens)
-        self._choose = Chooser(asked.temperature, asked.top_p, asked.seed)
+        sampling = asked.sampling
+        self._forward = Forward(part.model, every_row, sampling.max_new_tokens)
+        self._choose = Chooser(sampling.temperature, sampling.top_p, sampling.seed)
         self._ends = end_tokens(part.model, tokenizer)
 
     @property
@@ -147,15 +138,12 @@ class _Writing:
         pairs = zip(self._answers, tokens, strict=True)
         return [piece for answer, token in pairs for piece in answer.add(token, self._ends)]
 
-    def stopped(self) -> list[Piece]:
-        return [piece for answer in self._answers for piece in answer.stopped()]
-
 
 @contextmanager
-def answering(model: Any, routing: Any, rows: list[Column]) -> Iterator[None]:
+def answering(model: Any, routing: Routing | None, rows: list[Choice]) -> Iterator[None]:
     """The model without dropout and with each row on its column; afterwards as it was found."""
     was_training = model.training
-    before = routing and (routing.whole, routing.by_row)
+    before = (routing.whole, routing.by_row) if routing else (None, None)
     model.eval()
     try:
         if routing:
@@ -188,20 +176,10 @@ class _Answer:
             self.ended = "length"
         elif self._tokens == self._room:
             self.ended = "context"
-        return self._pieces(self._text.add(token))
-
-    def stopped(self) -> list[Piece]:
-        if self.ended:
-            return []
-        self.ended = "stopped"
-        return self._pieces("")
-
-    def _pieces(self, text: str) -> list[Piece]:
-        if self.ended:
-            text += self._text.rest()
+        text = self._text.add(token) + (self._text.rest() if self.ended else "")
         return [Piece(self._prompt, c, text, self._tokens, self.ended) for c in self._places]
 
 
-def _plain(column: Column) -> Column:
+def _plain(column: Choice) -> Choice:
     """A column as what it computes: an adapter at strength 0 is the base."""
     return None if column is None or column[1] == 0 else column

@@ -14,10 +14,10 @@ import torch
 
 from lora_lab.errors import LabError
 from lora_lab.lora import attaching, peft_format, peft_prefix
+from lora_lab.lora.routing import Choice, Routing
 from lora_lab.models import loading, sources
 
 MOST = 3  # models kept; a fourth pushes out the one used longest ago
-Column = tuple[str, float] | None  # as generating.Column
 
 
 @dataclass
@@ -42,8 +42,8 @@ class Voice(NamedTuple):
     """What answers in one column: a model, the Routing of its adapters (or None), and which."""
 
     base: Base
-    routing: Any
-    column: Column
+    routing: Routing | None
+    column: Choice
 
 
 def base(local: sources.Local, device: str, precision: str) -> Base:
@@ -59,7 +59,7 @@ def base(local: sources.Local, device: str, precision: str) -> Base:
 
 
 @contextmanager
-def attached(base: Base, folders: list[Path]) -> Iterator[Any]:
+def attached(base: Base, folders: list[Path]) -> Iterator[Routing | None]:
     """The adapters of folders on the base, each named by its path; the Routing, or None.
 
     Afterwards the base is back, bit for bit. Raises LabError where one cannot be read or does not

@@ -10,13 +10,12 @@ from typing import Any
 
 import torch
 
-from lora_lab.errors import LabError
+from lora_lab.config import PRECISIONS, choice
 from lora_lab.evaluation import differing
 from lora_lab.evaluation.proving import weight_bytes
 from lora_lab.lora import attaching, merging, peft_format
 from lora_lab.models import loading, sources
 
-PRECISIONS = ("float32", "bfloat16")
 NAME = "merged"
 
 
@@ -30,10 +29,7 @@ def save(
     "max_difference", "same_tokens", "tokens": beside the adapter unmerged, in float32}. Raises
     LabError as merging.merge and loading.load do; then out is not there.
     """
-    if precision not in PRECISIONS:
-        name, choices = {"say": "setting.precision.label"}, ", ".join(PRECISIONS)
-        value = str(precision)[:40]
-        raise LabError("setting_not_a_choice", name=name, value=value, choices=choices)
+    choice({"say": "setting.precision.label"}, precision, PRECISIONS)
     yield {"kind": "progress", "phase": "loading"}
     adapter = peft_format.load(folder)
     local = sources.fetch(model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lora_lab.data.messages import shown
+from lora_lab.data.quoting import shown
 from lora_lab.data.rendering import SEPARATOR
 from lora_lab.errors import LabError
 

@@ -31,7 +31,7 @@ WAYS = ("base", "unmerged", "merged")
 Proof = dict[str, Any]
 
 
-def prove(model: str, folder: Path, device: str = "cpu") -> Iterator[dict[str, Any]]:
+def prove(model: str, folder: Path) -> Iterator[dict[str, Any]]:
     """{"kind": "progress", …} on the way, then {"kind": "proof", …}; kept with the adapter.
 
     The proof: base_hash_before, base_hash_during, base_hash_after; step0_equal and
@@ -41,7 +41,7 @@ def prove(model: str, folder: Path, device: str = "cpu") -> Iterator[dict[str, A
     """
     yield {"kind": "progress", "phase": "loading"}
     adapter = peft_format.load(folder)
-    base = loaded.base(sources.fetch(model), device, "float32")
+    base = loaded.base(sources.fetch(model), "cpu", "float32")
     yield {"kind": "progress", "phase": "proving"}
     proof: Proof = {"model": model, "base_hash_before": loading.base_hash(base.model)}
     try:
@@ -102,7 +102,7 @@ def settings_of(facts: dict[str, Any]) -> Settings | None:
         return None
 
 
-def _merged(base: loaded.Base, routing: Any, adapter: Adapter) -> Proof:
+def _merged(base: loaded.Base, routing: Routing | None, adapter: Adapter) -> Proof:
     """The merged copy beside the adapter on its base, in float32 and rounded to bfloat16."""
     ids = differing.prompt(base.model, base.tokenizer)
     unmerged = differing.answer(base.model, ids, routing, (NAME, 1.0))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from lora_lab.evaluation.choosing import Chooser
 from lora_lab.evaluation.forward import Forward
-from lora_lab.evaluation.generating import Column, answering
+from lora_lab.evaluation.generating import answering
+from lora_lab.lora.routing import Choice, Routing
 
 WARM_UP = 2  # steps not counted: the prompt's own, and the first that meets a filled cache
 STEPS = 12
@@ -18,19 +18,8 @@ class Way(NamedTuple):
     """Something that answers: a model, its adapters (or None), and the column it answers as."""
 
     model: Any
-    routing: Any
-    column: Column
-
-
-def ms_per_token(
-    model: Any, routing: Any, ids: list[int], columns: list[Column], steps: int = STEPS
-) -> list[float]:
-    """Milliseconds a token, a column: the median of steps answers' tokens, one row at a time.
-
-    ids: the prompt.
-    """
-    ways = [Way(model, routing, column) for column in columns]
-    return [median(times) for times in taken(ways, ids, steps)]
+    routing: Routing | None
+    column: Choice
 
 
 def taken(ways: list[Way], ids: list[int], steps: int) -> list[list[float]]:

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from lora_lab.config import Settings, from_json
+from lora_lab.config import Sampling, Settings, from_json
 from lora_lab.lab.adapters import live_mixture
 from lora_lab.lab.data import dataset_of, table_of
 from lora_lab.lab.offered import fetch
@@ -19,13 +19,15 @@ def compare(
     prompts: list[str],
     machine: dict[str, Any] | None = None,
     mixture: bool = False,
-    **choices: Any,
+    system: str = "",
+    measure: bool = True,
+    **sampling: Any,
 ) -> Iterator[dict[str, Any]]:
     """Heavy. Base and adapters answer in step; see evaluation.comparing.compare.
 
     adapters: folder and strength. machine: settings of that group, where not the usual ones.
     mixture: a last column for the sum of all adapters, each at its strength.
-    choices: max_new_tokens, temperature, top_p, seed, system, measure.
+    sampling: fields of config.Sampling, where not the usual ones.
     """
     from lora_lab.evaluation import comparing
     from lora_lab.runs import texts
@@ -37,7 +39,16 @@ def compare(
     parts = [(adapter, strength, "") for adapter, strength in adapters]
     with live_mixture(parts) if mixture else nullcontext() as mixed:
         columns = [*folders, (Path(mixed), 1.0)] if mixed else folders
-        yield from comparing.compare(model, columns, prompts, heldout, place, **choices)
+        yield from comparing.compare(
+            model,
+            columns,
+            prompts,
+            heldout,
+            place,
+            Sampling(**sampling),
+            system=system,
+            measure=measure,
+        )
 
 
 def evaluate(
@@ -57,12 +68,10 @@ def evaluate(
 
 def place_of(chosen: Settings) -> Any:
     """Where to compute, as comparing takes it; this process's threads are set on the way."""
-    import torch
-
     from lora_lab.evaluation.comparing import Place
     from lora_lab.models import measuring
     from lora_lab.training import machine
 
     settled = machine.settle(chosen, measuring.describe(chosen.model).small)
-    torch.set_num_threads(settled.threads)
+    settled.take()
     return Place(settled.device, settled.precision)

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lora_lab.config import INITS, Settings
+from lora_lab.config import INITS, Settings, choice
 from lora_lab.errors import LabError
 from lora_lab.runs.arms import Arm
 
 MOST_ARMS = 100
 MOST_SEEDS = 10
-RANKS = (1, 2, 4, 8, 16, 64)
 OTHERS = ("full", "prefix")
 SCALINGS = ("plain", "rank-stabilised")
 CURVE = 5  # times that the held-out loss is measured on the way
@@ -40,9 +39,7 @@ def race(
 ) -> list[Arm]:
     """Ranks against each other at the same alpha / r, and others: "full", "prefix"."""
     for method in others:
-        if method not in OTHERS:
-            name, choices = {"say": "setting.method.label"}, ", ".join(OTHERS)
-            raise LabError("setting_not_a_choice", name=name, value=str(method), choices=choices)
+        choice({"say": "setting.method.label"}, method, OTHERS)
     if not all(type(rank) is int for rank in ranks):
         raise TypeError(ranks)
     ratio = settings.alpha / settings.rank

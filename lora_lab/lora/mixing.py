@@ -21,12 +21,12 @@ from dataclasses import dataclass
 
 import torch
 
+from lora_lab.config import MIXINGS, choice
 from lora_lab.errors import LabError
 from lora_lab.lora import spectrum
 from lora_lab.lora.adapter import Adapter
 from lora_lab.lora.peft_config import LARGEST_RANK
 
-METHODS = ("sum", "ties", "dare")
 Pair = tuple[torch.Tensor, torch.Tensor]  # A [r, in], B [out, r]
 Parts = Sequence[tuple[Adapter, float]]  # adapters and their weights
 
@@ -164,8 +164,7 @@ def _check(parts: Parts, method: str, rank: int, density: float) -> None:
         check_sum_of_matrices(adapter)
         if adapter.magnitudes:
             raise LabError("mix_dora")
-    if method not in METHODS:
-        raise LabError("mix_method", value=str(method)[:40], choices=", ".join(METHODS))
+    choice({"say": "adapters.method.label"}, method, MIXINGS)
     if not 0 <= rank <= LARGEST_RANK:
         raise LabError("mix_rank", rank=rank, most=LARGEST_RANK)
     if not 0 < density <= 1:

@@ -29,8 +29,18 @@ def test_every_setting_is_named_and_explained(name):
             assert words.say(f"setting.{name}.{choice}", language)
 
 
+def test_the_settings_of_an_answer_are_held_to_the_same_rules():
+    assert config.Sampling().checked() == config.Sampling()
+    for field in dataclasses.fields(config.Sampling):
+        for language in words.LANGUAGES:
+            assert words.say(f"compare.{field.name}.help", language)
+        with pytest.raises(LabError) as caught:
+            config.Sampling(**{field.name: field.metadata["high"] + 1}).checked()
+        assert words.say(f"compare.{field.name}.label") in caught.value.text()
+
+
 @pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize("bad", ["x", None, float("nan"), float("inf"), True, [1], {}])
+@pytest.mark.parametrize("bad", ["x", None, float("nan"), float("inf"), True, [1], {}, 10**400])
 def test_what_is_no_number_is_refused(name, bad):
     with pytest.raises(LabError) as caught:
         config.from_json({name: bad})

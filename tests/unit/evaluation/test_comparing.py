@@ -6,10 +6,11 @@ import json
 import pytest
 import torch
 
+from lora_lab.config import Sampling
 from lora_lab.data.dataset import Dataset
 from lora_lab.errors import LabError
-from lora_lab.evaluation import loaded
-from lora_lab.evaluation.comparing import Place, Text, compare, evaluate
+from lora_lab.evaluation import comparing, loaded
+from lora_lab.evaluation.comparing import Place, Text, evaluate
 from lora_lab.lora import attaching, peft_format, prefix
 from lora_lab.lora.adapter import Adapter
 from lora_lab.models import loading
@@ -17,6 +18,11 @@ from tests import tiny_models
 
 PLACE = Place()
 SHORT = {"max_new_tokens": 12}
+
+
+def compare(model, adapters, prompts, texts, place, measure=True, **sampling):
+    sampling = Sampling(**sampling)
+    return comparing.compare(model, adapters, prompts, texts, place, sampling, measure=measure)
 
 
 @pytest.fixture

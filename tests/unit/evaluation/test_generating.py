@@ -194,14 +194,6 @@ def test_an_empty_prompt_is_refused(model, tokenizer):
     assert caught.value.key == "prompt_empty"
 
 
-def test_stop_ends_every_answer_at_once(model, tokenizer):
-    asked = iter([False] * 3 + [True] * 9)
-    _, last = texts(
-        stream(model, tokenizer, None, PROMPTS, [None], 30, stop=lambda: next(asked)), 3, 1
-    )
-    assert {(piece.ended, piece.tokens) for piece in last.values()} == {("stopped", 3)}
-
-
 def test_the_model_is_left_as_it_was_found(model, tokenizer):
     routing = two_adapters(model)
     routing.all("two", 0.5)

@@ -19,6 +19,7 @@ def test_each_column_is_timed_by_itself_and_all_take_turns(model, monkeypatch):
     model.get_submodule(path).register_forward_hook(pass_time)
     monkeypatch.setattr(timing, "perf_counter", lambda: clock[0])
     columns = [None, ("slow", 1.0)]
-    times = timing.ms_per_token(model, routing, [1, 2, 3], columns, steps=5)
-    assert times == pytest.approx([3.0, 20.0])
+    ways = [timing.Way(model, routing, column) for column in columns]
+    base, slow = timing.taken(ways, [1, 2, 3], steps=5)
+    assert base == pytest.approx([3.0] * 5) and slow == pytest.approx([20.0] * 5)
     assert turns == columns * (timing.WARM_UP + 5)

@@ -137,7 +137,7 @@ def one(rank=2, inputs=6):
         ([], {}, "mix_nothing"),
         ([(one(), float("nan"))], {}, "mix_weight"),
         ([(one(), 1e9)], {}, "mix_weight"),
-        ([(one(), 1.0)], {"method": "stir"}, "mix_method"),
+        ([(one(), 1.0)], {"method": "stir"}, "setting_not_a_choice"),
         ([(one(), 1.0)], {"method": "ties"}, "mix_needs_rank"),
         ([(one(), 1.0)], {"rank": 1025}, "mix_rank"),
         ([(one(600), 1.0), (one(600), 1.0)], {}, "mix_rank"),
