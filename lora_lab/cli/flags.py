@@ -11,33 +11,18 @@ from typing import Any
 
 from lora_lab import words
 from lora_lab.cli import ladder, shelf
-from lora_lab.config import Settings
+from lora_lab.config import Sampling, Settings
 
 Describe = Callable[[str], str]  # a flag's name -> its line of help
-VERBS = (
-    "serve",
-    "models",
-    "count",
-    "train",
-    "resume",
-    "stop",
-    "runs",
-    "compare",
-    "evaluate",
-    "factorise",
-    "spectrum",
-    "ladder",
-    "adapters",
-    "merge",
-)
+WHOLE = {f.metadata["group"] for f in dataclasses.fields(Settings)}
 # The settings each verb takes, by group or by name.
 TAKES = {
-    "count": ("model", "adapter"),
-    "train": tuple(f.metadata["group"] for f in dataclasses.fields(Settings)),
-    "compare": ("model", "machine"),
-    "evaluate": ("model", "data", "max_length", "machine"),
-    "factorise": ("model",),
-    "ladder": tuple(f.metadata["group"] for f in dataclasses.fields(Settings)),
+    "count": {"model", "adapter"},
+    "train": WHOLE,
+    "compare": {"model", "machine", "sampling"},
+    "evaluate": {"model", "data", "max_length", "machine"},
+    "factorise": {"model"},
+    "ladder": WHOLE,
 }
 
 
@@ -51,31 +36,45 @@ def parser(language: str) -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="python -m lora_lab", description=described("lab"))
     whole.add_argument("--lang", choices=tuple(words.LANGUAGES), help=described("lang"))
     verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for verb in VERBS:
+    for verb, add in _FLAGS.items():
         text = described(verb)
         one = verbs.add_parser(verb, help=text, description=text, parents=[everywhere])
-        _settings(one, TAKES.get(verb, ()), language)
-        _FLAGS.get(verb, lambda *_: None)(one, described)
+        for kind in (Settings, Sampling):
+            _settings(one, kind, TAKES.get(verb, set()), language)
+        add(one, described)
     return whole
 
 
 def settings(told: argparse.Namespace) -> Settings:
     """The settings among the flags, each in its range. Raises LabError for one that is not."""
-    names = {f.name for f in dataclasses.fields(Settings)}
-    given = {name: value for name, value in vars(told).items() if name in names}
-    return Settings(**given).checked()
+    return Settings(**of_kind(Settings, told)).checked()
+
+
+def of_kind(kind: type[Settings | Sampling], told: argparse.Namespace) -> dict[str, Any]:
+    """The fields of Settings, or of Sampling, that are among the flags."""
+    names = {f.name for f in dataclasses.fields(kind)}
+    return {name: value for name, value in vars(told).items() if name in names}
 
 
 def _described(name: str, language: str) -> str:
-    """A flag's line of help; a % in one would be argparse's own."""
-    return words.say(f"cli.help.{name}", language).replace("%", "%%")
+    return _plain(words.say(f"cli.help.{name}", language))
 
 
-def _settings(one: argparse.ArgumentParser, takes: tuple[str, ...], language: str) -> None:
-    for f in dataclasses.fields(Settings):
-        if f.name not in takes and f.metadata["group"] not in takes:
+def _plain(text: str) -> str:
+    """A line of help; a % in it would be argparse's own."""
+    return text.replace("%", "%%")
+
+
+def _settings(
+    one: argparse.ArgumentParser,
+    kind: type[Settings | Sampling],
+    takes: set[str],
+    language: str,
+) -> None:
+    for f in dataclasses.fields(kind):
+        if not takes & {f.name, f.metadata["group"]}:
             continue
-        text = words.say(f"setting.{f.name}.help", language).replace("%", "%%")
+        text = _plain(words.say(f"{kind.words}.{f.name}.help", language))
         if f.default != "":
             text += f" ({words.say('cli.help.default', language)}: %(default)s)"
         one.add_argument(
@@ -116,21 +115,7 @@ def _adapters(one: argparse.ArgumentParser, described: Describe) -> None:
 def _compare(one: argparse.ArgumentParser, described: Describe) -> None:
     _adapters(one, described)
     one.add_argument("--prompt", action="append", required=True, help=described("prompt"))
-    given: list[tuple[str, Any]] = [
-        ("max_new_tokens", 100),
-        ("temperature", 0.7),
-        ("top_p", 0.95),
-        ("seed", 0),
-        ("system", ""),
-    ]
-    for name, default in given:
-        flag = f"--{name.replace('_', '-')}"
-        text = (
-            f"{described(name)} ({described('default')}: %(default)s)"
-            if default != ""
-            else described(name)
-        )
-        one.add_argument(flag, type=type(default), default=default, help=text)
+    one.add_argument("--system", default="", help=described("system"))
 
 
 def _factorise(one: argparse.ArgumentParser, described: Describe) -> None:
@@ -138,7 +123,13 @@ def _factorise(one: argparse.ArgumentParser, described: Describe) -> None:
     one.add_argument("file", nargs="?", type=Path, metavar="FILE", help=help_)
     one.add_argument("--shape", metavar="9x9", help=described("shape"))
     one.add_argument("--weight", metavar="PATH", help=described("weight"))
+    one.add_argument("--targets", help=described("cut_targets"))
     one.add_argument("--rank", type=int, required=True, help=described("truncated_rank"))
+    name = "NAME_OR_DIR"
+    one.add_argument(
+        "--adapter", action="append", default=[], metavar=name, help=described("cut_beside")
+    )
+    one.add_argument("--data", help=described("measured_on"))
 
 
 def _spectrum(one: argparse.ArgumentParser, described: Describe) -> None:
@@ -146,13 +137,22 @@ def _spectrum(one: argparse.ArgumentParser, described: Describe) -> None:
     one.add_argument("--adapter", required=True, metavar=name, help=described("one_adapter"))
     one.add_argument("--other", metavar=name, help=described("other"))
     one.add_argument("--model", help=described("spectrum_model"))
+    one.add_argument("--compress", action="store_true", help=described("compress"))
+    one.add_argument("--data", help=described("measured_on"))
 
 
-_FLAGS: dict[str, Any] = {
+def _none(one: argparse.ArgumentParser, described: Describe) -> None:
+    """No flags but those of the settings it takes."""
+
+
+_FLAGS: dict[str, Callable[[argparse.ArgumentParser, Describe], None]] = {
     "serve": _serve,
+    "models": _none,
+    "count": _none,
     "train": _train,
     "resume": _resume,
     "stop": _one_run,
+    "runs": _none,
     "compare": _compare,
     "evaluate": _adapters,
     "factorise": _factorise,

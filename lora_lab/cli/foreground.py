@@ -1,10 +1,11 @@
-"""A run trained in this process, with its events told as they come."""
+"""Work done in this process, its events told as they come: a run's training, or a use case."""
 
 from __future__ import annotations
 
 import signal
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,8 +15,29 @@ from lora_lab.runs.folder import ALIVE, Run
 
 LOOK_SECONDS = 0.2
 
+Event = dict[str, Any]
+Answer = dict[str, Any]  # what a verb gives, JSON-able
+Tell = Callable[[Event], None]  # shows an event to whoever waits
 
-def follow(run: Run, tell: Callable[[dict[str, Any]], None]) -> None:
+
+def by_kind(events: Iterator[Event], tell: Tell) -> dict[str, list[Event]]:
+    """A use case's events by their kind, each told as it comes."""
+    came: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        tell(event)
+        came[event["kind"]].append(event)
+    return came
+
+
+def last(events: Iterator[Event], tell: Tell) -> Answer:
+    """What a use case's last event says; all are told as they come."""
+    event: Event = {}
+    for event in events:
+        tell(event)
+    return {name: value for name, value in event.items() if name != "kind"}
+
+
+def follow(run: Run, tell: Tell) -> None:
     """Train run here until it ends, or wait for the worker that was faster in taking it.
 
     Ctrl-C asks it to stop, with its adapter kept; a second one interrupts it at once. Either ends
@@ -37,12 +59,10 @@ def follow(run: Run, tell: Callable[[dict[str, Any]], None]) -> None:
         raise KeyboardInterrupt
 
 
-def _tell(
-    run: Run, tell: Callable[[dict[str, Any]], None], offset: int, ended: threading.Event
-) -> None:
-    last = False
-    while not last:
-        last = ended.wait(LOOK_SECONDS)
+def _tell(run: Run, tell: Tell, offset: int, ended: threading.Event) -> None:
+    over = False
+    while not over:
+        over = ended.wait(LOOK_SECONDS)
         events, offset = run.events(offset)
         for event in events:
             tell(event)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lora_lab import lab
-from lora_lab.cli.foreground import follow
+from lora_lab.cli.foreground import Answer, Tell, follow
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
 from lora_lab.runs import folder
@@ -43,7 +43,7 @@ def start(told: argparse.Namespace, settings: Settings, owner: str) -> str:
     return lab.start_experiment("race", settings, choices, owner, rate)
 
 
-def answer(run_id: str, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def answer(run_id: str, tell: Tell) -> Answer:
     """Race in this process, then say what came of it."""
     run = folder.find(run_id)
     labels = [arm["label"] for arm in run.config["experiment"]["arms"]]
@@ -85,7 +85,7 @@ def _arm(group: dict[str, Any], run: folder.Run) -> dict[str, Any]:
     }
 
 
-def sentences(answer: dict[str, Any], language: str) -> str:
+def sentences(answer: Answer, language: str) -> str:
     """A line an arm, then the smallest rank that is good enough."""
     lines = [_line(arm, language) for arm in answer["arms"]]
     told = answer["smallest_within_noise"]

@@ -19,6 +19,7 @@ from typing import IO
 
 from lora_lab import config, words
 from lora_lab.cli import flags, telling
+from lora_lab.cli.progress import Progress
 from lora_lab.cli.verbs import VERBS
 from lora_lab.errors import LabError
 from lora_lab.runs.faults import as_lab_error
@@ -33,11 +34,12 @@ def main(arguments: list[str], serve: Serve) -> int:
     language = _language(arguments)
     try:
         told = flags.parser(language).parse_args(arguments)
+        told.lang = language
         if told.verb == "serve":
             serve(told.host, told.port)
             return 0
         with _stdout_kept() as stdout:
-            answer = VERBS[told.verb](told, telling.Progress(language))
+            answer = VERBS[told.verb](told, Progress(language))
         stdout.write(
             json.dumps(answer) if told.json else telling.sentences(told.verb, answer, language)
         )

@@ -1,13 +1,16 @@
-"""What flags name: adapters, their base, and the folder for what comes out."""
+"""What flags name: adapters, their base, and the folder for what comes out; and whose all is."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from lora_lab import lab
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
 from lora_lab.shelf import entry
+
+OWNER = "command-line"  # of what is made here
 
 
 def adapters(told: list[str]) -> dict[str, tuple[Path, float]]:
@@ -54,15 +57,19 @@ def base(model: str, folders: list[Path]) -> str:
 
 
 def check_out(out: Path | None, holding: str = "adapter_config.json") -> None:
-    """The folder is made now: a place that cannot be written to is not found out after the work.
+    """What cannot be written to is found out before the work: out is made, and taken away again.
 
     holding: the file that tells a result of the same kind, which may be replaced.
     """
     if out is None:
         return
+    new = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=out).close()
         strange = next((p for p in out.iterdir() if not (out / holding).exists()), None)
+        for folder in new:
+            folder.rmdir()
     except OSError as error:
         raise LabError("out_not_writable", folder=str(out), reason=error.strerror) from error
     if strange:

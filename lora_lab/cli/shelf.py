@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lora_lab import lab
 from lora_lab.cli import naming
+from lora_lab.cli.foreground import Answer, Tell, last
+from lora_lab.cli.naming import OWNER
+from lora_lab.config import MIXINGS, PRECISIONS
 from lora_lab.errors import LabError
 from lora_lab.models import sources
 from lora_lab.shelf import entry, proof
 from lora_lab.words import byte_size, number, say
 
-OWNER = "command-line"
-METHODS = ("sum", "ties", "dare")
-PRECISIONS = ("float32", "bfloat16")
-Answer = dict[str, Any]
-Tell = Callable[[dict[str, Any]], None]
 Described = Callable[[str], str]
 
 
@@ -58,7 +56,7 @@ def _mix(one: argparse.ArgumentParser, described: Described) -> None:
         "--adapter", action="append", required=True, metavar="NAME_OR_DIR=WEIGHT",
         help=described("mix_adapter"),
     )  # fmt: skip
-    one.add_argument("--method", choices=METHODS, default="sum", help=described("mix_method"))
+    one.add_argument("--method", choices=MIXINGS, default="sum", help=described("mix_method"))
     one.add_argument("--compress-rank", type=int, default=0, help=described("compress_rank"))
     one.add_argument("--density", type=float, default=0.5, help=described("density"))
     one.add_argument("--seed", type=int, default=0, help=described("mix_seed"))
@@ -101,7 +99,7 @@ def merge(told: argparse.Namespace, tell: Tell) -> Answer:
     folder = naming.adapter(told.adapter)
     naming.check_out(told.out, holding="config.json")
     events = lab.merge_adapter(str(folder), str(told.out), told.model, told.precision)
-    return {"adapter": told.adapter, **_last(events, tell)}
+    return {"adapter": told.adapter, **last(events, tell)}
 
 
 def _listed(told: argparse.Namespace, tell: Tell) -> Answer:
@@ -117,12 +115,12 @@ def _imported(told: argparse.Namespace, tell: Tell) -> Answer:
     if "archive" in source and not path.is_file():
         raise LabError("no_such_folder", folder=told.source)
     name = told.name or path.stem
-    return _last(lab.import_adapter(OWNER, **source, name=name, model=told.model), tell)
+    return last(lab.import_adapter(OWNER, **source, name=name, model=told.model), tell)
 
 
 def _exported(told: argparse.Namespace, tell: Tell) -> Answer:
     folder, known = naming.adapter(told.adapter), _known(told.adapter)
-    language = getattr(told, "lang", None) or "en"
+    language = told.lang
     answer: Answer = {"adapter": told.adapter}
     if told.push:
         token = os.environ.get("HF_TOKEN", "")
@@ -157,12 +155,12 @@ def _mixed(told: argparse.Namespace, tell: Tell) -> Answer:
         model = lab.base_of(parts[0][0])
         place = {"owner": OWNER, "name": told.name or " + ".join(named), "model": model}
     recipe = {name: getattr(told, name) for name in ("method", "density", "seed")}
-    return _last(lab.mix_adapters(parts, rank=told.compress_rank, **recipe, **place), tell)
+    return last(lab.mix_adapters(parts, rank=told.compress_rank, **recipe, **place), tell)
 
 
 def _proved(told: argparse.Namespace, tell: Tell) -> Answer:
     events = lab.prove_adapter(str(naming.adapter(told.adapter)), told.model)
-    return {"adapter": told.adapter, **_last(events, tell)}
+    return {"adapter": told.adapter, **last(events, tell)}
 
 
 _DEEDS = {
@@ -172,14 +170,6 @@ _DEEDS = {
     "mix": _mixed,
     "prove": _proved,
 }
-
-
-def _last(events: Iterator[dict[str, Any]], tell: Tell) -> Answer:
-    """What the last event tells; all are told on the way."""
-    last: dict[str, Any] = {}
-    for last in events:
-        tell(last)
-    return {name: value for name, value in last.items() if name != "kind"}
 
 
 def sentences(answer: Answer, language: str) -> str:

@@ -1,102 +1,22 @@
-"""Answers and progress as sentences, for people who read a terminal."""
+"""The verbs' answers as sentences, for people who read a terminal."""
 
 from __future__ import annotations
 
-import sys
-import time
 from typing import Any
 
 from lora_lab.cli import ladder, shelf
-from lora_lab.words import byte_size, duration, number, say
+from lora_lab.cli.foreground import Answer
+from lora_lab.words import byte_size, number, say
 
 SHOWN_VALUES = 16  # singular values in a line
-EVERY_SECONDS = 2.0  # how often a line of progress is written at most
 
 
-class Progress:
-    """Writes events to stderr, a line each; of the frequent ones, one every few seconds."""
-
-    def __init__(self, language: str):
-        self._language = language
-        self._last = ("", 0.0)
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        line = _LINES.get(event["kind"], _nothing)(event, self._language)
-        if line and not self._too_soon(event):
-            print(line, file=sys.stderr, flush=True)
-
-    def _too_soon(self, event: dict[str, Any]) -> bool:
-        kind = event["kind"] + event.get("phase", "")
-        if kind == self._last[0] and time.monotonic() - self._last[1] < EVERY_SECONDS:
-            return True
-        self._last = (kind, time.monotonic())
-        return False
-
-
-def _progress(event: dict[str, Any], language: str) -> str:
-    line = say(f"cli.phase.{event['phase']}", language)
-    if event.get("total"):
-        done, total = (byte_size(event[name], language) for name in ("done", "total"))
-        line += " " + say("cli.bytes", language, done=done, total=total)
-    if event.get("seconds_left") is not None:
-        line += " " + _left(event, language)
-    return line
-
-
-def _train(event: dict[str, Any], language: str) -> str:
-    line = say(
-        "cli.step",
-        language,
-        step=event["step"],
-        loss=number(event["loss"], language, 3),
-        speed=number(round(event["tokens_per_second"]), language),
-    )
-    return f"{line} {_left(event, language)}"
-
-
-def _left(event: dict[str, Any], language: str) -> str:
-    return say("cli.left", language, time=duration(event["seconds_left"], language))
-
-
-def _heldout(event: dict[str, Any], language: str) -> str:
-    loss = number(event["loss"], language, 3)
-    return say("cli.heldout", language, step=event["step"], loss=loss)
-
-
-def _sample(event: dict[str, Any], language: str) -> str:
-    return say("cli.sample", language, step=event["step"], text=" ".join(event["text"].split()))
-
-
-def _warning(event: dict[str, Any], language: str) -> str:
-    return say(event["key"], language, **event["facts"])
-
-
-def _round(event: dict[str, Any], language: str) -> str:
-    return f"{ladder.round_(event, language)} {_left(event, language)}"
-
-
-def _nothing(event: dict[str, Any], language: str) -> str:
-    return ""
-
-
-_LINES = {
-    "progress": _progress,
-    "train": _train,
-    "heldout": _heldout,
-    "sample": _sample,
-    "warning": _warning,
-    "round": _round,
-    "arm": ladder.told,
-    "search": ladder.told,
-}
-
-
-def sentences(verb: str, answer: dict[str, Any], language: str) -> str:
+def sentences(verb: str, answer: Answer, language: str) -> str:
     """The answer of a verb, for people."""
     return _SENTENCES[verb](answer, language)
 
 
-def _models(answer: dict[str, Any], language: str) -> str:
+def _models(answer: Answer, language: str) -> str:
     return "\n".join(_model(model, language) for model in answer["models"])
 
 
@@ -107,7 +27,7 @@ def _model(model: dict[str, Any], language: str) -> str:
     return f"{model['name']}  ({facts})\n    {say(model['good_for'], language)}"
 
 
-def _count(answer: dict[str, Any], language: str) -> str:
+def _count(answer: Answer, language: str) -> str:
     return say(
         "cli.count",
         language,
@@ -118,7 +38,7 @@ def _count(answer: dict[str, Any], language: str) -> str:
     )
 
 
-def _trained(answer: dict[str, Any], language: str) -> str:
+def _trained(answer: Answer, language: str) -> str:
     state = say(f"run.state.{answer['state']}", language)
     losses = (answer["heldout_loss_before"], answer["heldout_loss"])
     before, after = ("–" if loss is None else number(loss, language, 3) for loss in losses)
@@ -133,15 +53,15 @@ def _trained(answer: dict[str, Any], language: str) -> str:
     )
 
 
-def _resumed(answer: dict[str, Any], language: str) -> str:
+def _resumed(answer: Answer, language: str) -> str:
     return (ladder.sentences if "arms" in answer else _trained)(answer, language)
 
 
-def _stopped(answer: dict[str, Any], language: str) -> str:
+def _stopped(answer: Answer, language: str) -> str:
     return f"{answer['run']}  {say('run.state.' + answer['state'], language)}"
 
 
-def _runs(answer: dict[str, Any], language: str) -> str:
+def _runs(answer: Answer, language: str) -> str:
     if not answer["runs"]:
         return say("cli.no_runs", language)
     lines = []
@@ -156,7 +76,7 @@ def _runs(answer: dict[str, Any], language: str) -> str:
     return "\n".join(lines)
 
 
-def _compared(answer: dict[str, Any], language: str) -> str:
+def _compared(answer: Answer, language: str) -> str:
     base = say("cli.base", language)
     blocks = []
     for told in answer["prompts"]:
@@ -165,12 +85,11 @@ def _compared(answer: dict[str, Any], language: str) -> str:
         blocks.append(f"> {told['prompt']}\n{texts}")
     times = _row(answer["ms_per_token"], base, language, 1)
     blocks.append(say("cli.ms", language, values=times))
-    measured = [*answer["heldout"], *filter(None, [answer["base_text"]])]
-    blocks += [_measured(text, language) for text in measured]
+    blocks += [_measured(text, language) for text in (*answer["heldout"], answer["base_text"])]
     return "\n\n".join(blocks)
 
 
-def _measured(answer: dict[str, Any], language: str) -> str:
+def _measured(answer: Answer, language: str) -> str:
     values = _row(answer, say("cli.base", language), language, 3)
     return say("cli.losses", language, data=answer["data"], rows=answer["rows"], values=values)
 
@@ -182,18 +101,37 @@ def _row(values: dict[str, Any], base: str, language: str, decimals: int) -> str
     )
 
 
-def _factorised(answer: dict[str, Any], language: str) -> str:
+def _factorised(answer: Answer, language: str) -> str:
+    if "targets" in answer:
+        return _cut(answer, language)
     names = ("rows", "columns", "original", "kept", "rank")
     return say(
         "cli.factorised",
         language,
         **{name: answer[name] for name in names},
-        error=number(round(100 * answer["relative_error"], 4), language),
+        error=_percent(answer["relative_error"], language),
         values=_values(answer["singular_values"], language),
     )
 
 
-def _spectrum(answer: dict[str, Any], language: str) -> str:
+def _cut(answer: Answer, language: str) -> str:
+    names = ("targets", "rank", "kept", "original", "data")
+    whole = say(
+        "cli.cut.whole",
+        language,
+        **{name: answer[name] for name in names},
+        error=_percent(answer["relative_error"], language),
+        before=number(answer["base_loss"], language, 3),
+        after=number(answer["loss"], language, 3),
+    )
+    beside = [
+        say("cli.cut.beside", language, **{**each, "loss": number(each["loss"], language, 3)})
+        for each in answer["adapters"]
+    ]
+    return "\n".join([whole, *beside])
+
+
+def _spectrum(answer: Answer, language: str) -> str:
     effective = number(answer["effective_rank"], language)
     lines = [say("cli.spectrum.mean", language, effective=effective, rank=answer["rank"])]
     for each in answer["matrices"]:
@@ -206,7 +144,19 @@ def _spectrum(answer: dict[str, Any], language: str) -> str:
         lines.append(say("cli.spectrum.matrix", language, **told))
     if answer["similarity"]:
         lines.append(_similarity(answer["similarity"], language))
+    if "compressed" in answer:
+        lines += _compressed(answer, language)
     return "\n".join(lines)
+
+
+def _compressed(answer: Answer, language: str) -> list[str]:
+    base = number(answer["base_loss"], language, 3)
+    lines = [say("cli.spectrum.base", language, data=answer["data"], loss=base)]
+    for each in answer["compressed"]:
+        loss, error = number(each["loss"], language, 3), _percent(each["relative_error"], language)
+        told = {"rank": each["rank"], "loss": loss, "error": error}
+        lines.append(say("cli.spectrum.compressed", language, **told))
+    return lines
 
 
 def _similarity(told: dict[str, Any], language: str) -> str:
@@ -217,7 +167,11 @@ def _similarity(told: dict[str, Any], language: str) -> str:
 
 
 def _share(share: float | None, language: str) -> str:
-    return "–" if share is None else f"{number(100 * share, language)} %"
+    return "–" if share is None else f"{_percent(share, language)} %"
+
+
+def _percent(share: float, language: str) -> str:
+    return number(round(100 * share, 4), language)
 
 
 def _values(values: list[float], language: str) -> str:

@@ -12,15 +12,14 @@ from typing import Any, TypeVar
 from lora_lab import lab
 from lora_lab.cli import flags, naming, shelf
 from lora_lab.cli import ladder as race
-from lora_lab.cli.foreground import follow
-from lora_lab.config import Settings
+from lora_lab.cli.foreground import Answer, Event, Tell, by_kind, follow, last
+from lora_lab.cli.naming import OWNER
+from lora_lab.config import Sampling, Settings
 from lora_lab.errors import LabError
 from lora_lab.runs import folder
 
-OWNER = "command-line"
-Answer = dict[str, Any]
 T = TypeVar("T")
-Tell = Callable[[dict[str, Any]], None]  # shows an event to whoever waits
+Columns = list[str | None]  # adapters as they were named, behind None: the base
 
 
 def models(told: argparse.Namespace, tell: Tell) -> Answer:
@@ -61,28 +60,21 @@ def runs(told: argparse.Namespace, tell: Tell) -> Answer:
 
 def compare(told: argparse.Namespace, tell: Tell) -> Answer:
     settings, adapters = _on_its_base(told)
-    names = ("device", "precision", "threads")
-    sampling = ("max_new_tokens", "temperature", "top_p", "seed", "system")
     events = lab.compare(
         settings.model,
-        [(str(path), strength) for path, strength in adapters.values()],
+        _chosen(adapters),
         told.prompt,
-        {name: getattr(settings, name) for name in names},
-        **{name: getattr(told, name) for name in sampling},
+        asdict(settings),
+        system=told.system,
+        **flags.of_kind(Sampling, told),
     )
-    columns = [None, *adapters]
+    columns: Columns = [None, *adapters]
     texts = [["" for _ in columns] for _ in told.prompt]
-    figures: dict[str, Any] = {"ms_per_token": None, "heldout": [], "base_text": None}
-    warnings, seconds = [], 0.0
-    for event in events:
-        tell(event)
-        for piece in event.get("pieces", ()):
+    came = by_kind(events, tell)
+    for step in came["pieces"]:
+        for piece in step["pieces"]:
             texts[piece["prompt"]][piece["column"]] += piece["text"]
-        if event["kind"] == "figures":
-            figures = event
-        if event["kind"] == "warning":
-            warnings.append({"adapter": columns[event["column"]], **_said(event)})
-        seconds = event.get("seconds", seconds)
+    figures = came["figures"][-1]
     return {
         "model": settings.model,
         "seed": told.seed,
@@ -92,47 +84,67 @@ def compare(told: argparse.Namespace, tell: Tell) -> Answer:
         ],
         "ms_per_token": _by_adapter(figures["ms_per_token"], columns),
         "heldout": [_losses(text, columns) for text in figures["heldout"]],
-        "base_text": figures["base_text"] and _losses(figures["base_text"], columns),
-        "warnings": warnings,
-        "seconds": seconds,
+        "base_text": _losses(figures["base_text"], columns),
+        "warnings": _warnings(came["warning"], columns),
+        "seconds": came["end"][-1]["seconds"],
     }
 
 
 def evaluate(told: argparse.Namespace, tell: Tell) -> Answer:
     settings, adapters = _on_its_base(told)
-    columns = [None, *adapters]
-    chosen = [(str(path), strength) for path, strength in adapters.values()]
-    answer: Answer = {"model": settings.model, "warnings": []}
-    for event in lab.evaluate(asdict(settings), chosen):
-        tell(event)
-        if event["kind"] == "figures":
-            answer.update(_losses(event["heldout"][0], columns))
-        if event["kind"] == "warning":
-            answer["warnings"].append({"adapter": columns[event["column"]], **_said(event)})
-    return answer
+    columns: Columns = [None, *adapters]
+    came = by_kind(lab.evaluate(asdict(settings), _chosen(adapters)), tell)
+    losses = _losses(came["figures"][-1]["heldout"][0], columns)
+    warnings = _warnings(came["warning"], columns)
+    return {"model": settings.model, "warnings": warnings, **losses}
 
 
 def factorise(told: argparse.Namespace, tell: Tell) -> Answer:
-    given = [source for source in (told.file, told.shape, told.weight) if source is not None]
-    if len(given) != 1:
+    sources = (told.file, told.shape, told.weight, told.targets)
+    if sum(source is not None for source in sources) != 1:
         raise LabError("nothing_to_factorise")
-    if told.file or told.shape:
-        matrix = lab.matrix_of_file(told.file) if told.file else lab.matrix_of_shape(told.shape)
-        return lab.factorise(matrix, told.rank)
-    *before, factorised = lab.factorise_weight(told.model, told.weight, told.rank)
-    for event in before:
-        tell(event)
-    return {name: value for name, value in factorised.items() if name != "kind"}
+    if told.file:
+        return lab.factorise(lab.matrix_of_file(told.file), told.rank)
+    if told.shape:
+        return lab.factorise(lab.matrix_of_shape(told.shape), told.rank)
+    if told.weight:
+        return last(lab.factorise_weight(told.model, told.weight, told.rank), tell)
+    return _cut(told, tell)
+
+
+def _cut(told: argparse.Namespace, tell: Tell) -> Answer:
+    """W0 itself at that rank, put back into the model, beside adapters."""
+    folders = [naming.adapter(name) for name in told.adapter]
+    model = naming.base(told.model, folders)
+    names = [str(folder) for folder in folders]
+    came = by_kind(lab.cut_base(model, told.targets, [told.rank], names, told.data), tell)
+    (base,), (cut,) = came["base"], came["cut"]
+    return {
+        "model": model,
+        "targets": told.targets,
+        "original": base["original"],
+        **{name: cut[name] for name in ("rank", "kept", "relative_error", "loss")},
+        "base_loss": base["loss"],
+        "data": base["data"],
+        "adapters": [
+            {"adapter": told.adapter[each.pop("place")], **_without_kind(each)}
+            for each in came["adapter"]
+        ],
+    }
 
 
 def spectrum(told: argparse.Namespace, tell: Tell) -> Answer:
+    adapter = str(naming.adapter(told.adapter))
     other = str(naming.adapter(told.other)) if told.other else None
-    events = lab.spectrum(str(naming.adapter(told.adapter)), other, told.model)
-    *before, found = events
-    for event in before:
-        tell(event)
-    found.pop("kind")
-    return {"adapter": told.adapter, "other": told.other, **found}
+    found = last(lab.spectrum(adapter, other, told.model), tell)
+    answer = {"adapter": told.adapter, "other": told.other, **found}
+    if told.compress:
+        model = lab.base_of(adapter, told.model or "")
+        came = by_kind(lab.compress(model, adapter, data=told.data), tell)
+        (base,), compressed = came["base"], came["compressed"]
+        answer |= {"data": base["data"], "base_loss": base["loss"]}
+        answer["compressed"] = [_without_kind(each) for each in compressed]
+    return answer
 
 
 def ladder(told: argparse.Namespace, tell: Tell) -> Answer:
@@ -163,6 +175,11 @@ def _on_its_base(told: argparse.Namespace) -> tuple[Settings, dict[str, tuple[Pa
     settings, adapters = flags.settings(told), naming.adapters(told.adapter)
     folders = [path for path, _ in adapters.values()]
     return replace(settings, model=naming.base(settings.model, folders)), adapters
+
+
+def _chosen(adapters: dict[str, tuple[Path, float]]) -> list[tuple[str, float]]:
+    """Folder and strength of each, as lab takes them."""
+    return [(str(folder), strength) for folder, strength in adapters.values()]
 
 
 def _with_shapes(model: str, use: Callable[[], T], tell: Tell) -> T:
@@ -201,16 +218,23 @@ def _to_its_end(run_id: str, out: Path | None, tell: Tell) -> Answer:
     }
 
 
-def _by_adapter(values: list[Any] | None, columns: list[str | None]) -> dict[str, Any]:
+def _by_adapter(values: list[Any], columns: Columns) -> dict[str, Any]:
     """{"base": the first, "adapted": the others by adapter}."""
-    base, *others = values or [None] * len(columns)
+    base, *others = values
     return {"base": base, "adapted": dict(zip(columns[1:], others, strict=True))}
 
 
-def _losses(text: dict[str, Any], columns: list[str | None]) -> dict[str, Any]:
+def _losses(text: dict[str, Any], columns: Columns) -> dict[str, Any]:
     losses = _by_adapter(text["losses"], columns)
     return {"data": text["name"], "rows": text["rows"], **losses}
 
 
-def _said(event: dict[str, Any]) -> dict[str, Any]:
-    return {"key": event["key"], "facts": event["facts"]}
+def _warnings(events: list[Event], columns: Columns) -> list[dict[str, Any]]:
+    return [
+        {"adapter": columns[event["column"]], "key": event["key"], "facts": event["facts"]}
+        for event in events
+    ]
+
+
+def _without_kind(event: Event) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if name != "kind"}

@@ -144,6 +144,33 @@ def test_evaluate_measures_a_whole_file(trained, place, adapter, capfd):
     assert told["adapted"][str(adapter)] < told["base"]
 
 
+def test_the_base_itself_is_cut_beside_an_update(trained, place, adapter, capfd):
+    asked = ("factorise", "--model", place / "model", "--targets", "attention-qv")
+    cut = answer(capfd, *asked, "--rank", 1, "--adapter", adapter)
+    assert cut["original"] == 2 * (32 * 32 + 16 * 32)
+    assert cut["kept"] == 2 * ((32 + 32) + (16 + 32))
+    assert cut["data"] == "data.csv" and 0 < cut["relative_error"] < 1
+    assert cut["base_loss"] == pytest.approx(trained["heldout_loss_before"], rel=1e-4)
+    (beside,) = cut["adapters"]
+    assert beside["adapter"] == str(adapter) and beside["trainable"] == trained["trainable"]
+    assert beside["loss"] == pytest.approx(trained["heldout_loss"], rel=1e-4)
+    whole = answer(capfd, *asked, "--rank", 32, "--data", place / "data.csv")
+    assert whole["loss"] == pytest.approx(whole["base_loss"], rel=1e-4)
+    assert main([*map(str, asked), "--rank", "1", "--adapter", str(adapter)], None) == 0
+    out = capfd.readouterr().out
+    assert "W0 cut to rank 1" in out and "an update of rank 4" in out
+
+
+def test_an_update_is_compressed_to_ever_lower_ranks(trained, adapter, capfd):
+    told = answer(capfd, "spectrum", "--adapter", adapter, "--compress")
+    assert [each["rank"] for each in told["compressed"]] == [1, 2, 4]
+    assert told["base_loss"] == pytest.approx(trained["heldout_loss_before"], rel=1e-4)
+    assert told["compressed"][-1]["loss"] == pytest.approx(trained["heldout_loss"], rel=1e-4)
+    assert told["compressed"][-1]["trainable"] == trained["trainable"]
+    assert main(["spectrum", "--adapter", str(adapter), "--compress"], None) == 0
+    assert "Compressed to rank 4" in capfd.readouterr().out
+
+
 def test_a_model_it_does_not_fit_is_said(trained, place, adapter, capfd):
     other = place / "other"
     tiny_models.save("gpt2", other)

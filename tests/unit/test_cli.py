@@ -222,6 +222,16 @@ def test_out_is_checked_before_anything_is_trained(home, capfd):
     assert not (config.home() / "runs").exists()
 
 
+def test_no_folder_is_left_where_nothing_was_made(home, capfd):
+    (home / "bad.csv").write_text("prompt,response\na\n")
+    (home / "here").mkdir()
+    for out in (home / "new" / "adapter", home / "here"):
+        before = sorted(home.rglob("*"))
+        assert run("train", "--data", home / "bad.csv", "--out", out) == 1
+        assert "bad.csv, row 2" in capfd.readouterr().err
+        assert sorted(home.rglob("*")) == before
+
+
 def test_faulty_data_is_told_with_its_row_before_any_model(home, capfd):
     data = home / "data.csv"
     data.write_text("prompt,response\na,b\nc\n")
