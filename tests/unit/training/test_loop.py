@@ -45,7 +45,7 @@ def rows(count, seed):
 
 
 def trained(base, shares, **changes):
-    """The held-out curve, the train losses and the weights after a few steps."""
+    """The held-out curve and the weights after a few steps."""
     settings = Settings(rank=4, batch_size=3, steps=6, evaluate_every=2, max_length=32)
     settings = Settings(**{**vars(settings), "learning_rate": 0.02, **changes})
     share_among(shares)
@@ -55,7 +55,7 @@ def trained(base, shares, **changes):
     told, heldout = [], rows(7, 9)
 
     def event(kind, **figures):
-        told.extend([figures["loss"]] if kind in ("train", "heldout") else [])
+        told.extend([figures["loss"]] if kind == "heldout" else [])
         return 0
 
     outcome = loop.train(
