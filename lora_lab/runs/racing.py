@@ -36,7 +36,7 @@ ROUND_SECONDS = 0.5  # at most so often the whole race's progress is written
 def work(run: Run) -> str:
     """Race from where run stands; returns "done" or "stopped". Raises what goes wrong."""
     place = single.settle(run, run.settings)
-    torch.set_num_threads(place.threads)
+    place.take()
     base = single.base_of(run, run.settings, place)
     base.model.requires_grad_(False)
     track = Track(run, base, place)
@@ -124,6 +124,7 @@ class Track:
         rate = self.settings(number).learning_rate
         facts = {"state": "failed", "error": error.as_json(), "seconds": 0.0}
         self.run.append("arm", arm=number, learning_rate=rate, **facts)
+        shutil.rmtree(self._checkpoints(number), ignore_errors=True)
 
     def _start(self, number: int) -> race.Start:
         settings = self.settings(number)
