@@ -17,24 +17,27 @@ COMMON = {
     "intermediate_size": 48,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
-    "num_key_value_heads": 2,
     "max_position_embeddings": 64,
     "bos_token_id": 0,
     "eos_token_id": 1,
     "pad_token_id": 1,
 }
+GROUPED = COMMON | {"num_key_value_heads": 2}
 GPT2 = {"vocab_size": VOCAB, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}
 OPT = {"ffn_dim": 48, "word_embed_proj_dim": 32}
+GEMMA2 = {"head_dim": 8, "sliding_window": 8, "final_logit_softcapping": 2.0}
 FAMILIES: dict[str, dict[str, Any]] = {
-    "llama": COMMON | {"tie_word_embeddings": True},
-    "qwen2": COMMON | {"tie_word_embeddings": True},
-    "qwen3": COMMON | {"tie_word_embeddings": True, "head_dim": 16},
+    "llama": GROUPED | {"tie_word_embeddings": True},
+    "mistral": GROUPED | {"sliding_window": 8},
+    "qwen2": GROUPED | {"tie_word_embeddings": True},
+    "qwen3": GROUPED | {"tie_word_embeddings": True, "head_dim": 16},
     "gpt2": GPT2 | {"bos_token_id": 0, "eos_token_id": 1},
     "gpt_neox": COMMON | {"tie_word_embeddings": False},
-    "gemma": COMMON | {"head_dim": 16},
-    "gemma3_text": COMMON | {"head_dim": 16, "sliding_window": 32},
+    "gemma": GROUPED | {"head_dim": 16},
+    "gemma2": GROUPED | GEMMA2,
+    "gemma3_text": GROUPED | {"head_dim": 16, "sliding_window": 32},
     "opt": COMMON | OPT,
-    "phi": COMMON,
+    "phi": GROUPED,
 }
 
 

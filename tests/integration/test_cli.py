@@ -1,7 +1,6 @@
 """The command line on a real, tiny model: train, compare, evaluate, stop, resume."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -34,17 +33,26 @@ TRAIN_KEYS = {
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A home, a model and a data file; the home is everybody's in this module."""
+    """A model and a data file."""
     place = tmp_path_factory.mktemp("place")
     tiny_models.save("llama", place / "model")
     rows = "".join(f"the cat and the dog went to the sea {n}\n" for n in range(40))
     (place / "data.csv").write_text("text\n" + rows)
-    before = os.environ.get("LORA_LAB_HOME")
-    os.environ["LORA_LAB_HOME"] = str(place / "home")
-    os.environ["LORA_LAB_LANG"] = "en"
-    yield place
-    os.environ.pop("LORA_LAB_HOME") if before is None else os.environ.update(LORA_LAB_HOME=before)
-    os.environ.pop("LORA_LAB_LANG")
+    return place
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment(place):
+    """One home for the whole module: what was trained once is compared, listed and resumed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LORA_LAB_HOME", str(place / "home"))
+        patch.setenv("LORA_LAB_LANG", "en")
+        yield
+
+
+@pytest.fixture
+def home(place):
+    return place / "home"
 
 
 def settings(place, *more):
@@ -185,7 +193,7 @@ def test_runs_lists_it(trained, capfd):
     assert trained["run"] in [run["id"] for run in told["runs"]]
 
 
-def test_ctrl_c_stops_with_the_adapter_kept_and_resume_goes_on(place, capfd):
+def test_ctrl_c_stops_with_the_adapter_kept_and_resume_goes_on(place, home, capfd):
     """The signal is sent when the first step has been told."""
     command = [sys.executable, "-m", "lora_lab", "train", *settings(place, "--steps", 4000)]
     with subprocess.Popen(
@@ -199,7 +207,7 @@ def test_ctrl_c_stops_with_the_adapter_kept_and_resume_goes_on(place, capfd):
     assert running.returncode == 130 and not out and "Traceback" not in err
     told = answer(capfd, "runs")["runs"][0]
     assert told["state"] == "stopped" and 0 < told["result"]["steps"] < 4000
-    run = Path(os.environ["LORA_LAB_HOME"]) / "runs" / told["id"]
+    run = home / "runs" / told["id"]
     assert (run / "adapter" / "adapter_model.safetensors").exists()
     config = json.loads((run / "config.json").read_text())
     config["settings"]["steps"] = told["result"]["steps"] + 5

@@ -10,46 +10,28 @@ from transformers import AutoModelForCausalLM
 
 from lora_lab import lab
 from lora_lab.cli.main import main
-from lora_lab.lora import attaching, peft_format
-from lora_lab.lora.adapter import Adapter
-from lora_lab.lora.targets import resolve
+from lora_lab.lora import peft_format
 from lora_lab.models import loading
-from tests import tiny_models
+from tests import tiny_adapters, tiny_models
 
 IDS = torch.arange(20)[None]
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LORA_LAB_LANG", "en")
-    return tmp_path / "home"
-
-
 @pytest.fixture
-def model(tmp_path):
-    tiny_models.save("llama", tmp_path / "model")
-    return tmp_path / "model"
-
-
-def adapter(model, folder, rank, alpha, targets, seed):
-    sizes = attaching.matrices(AutoModelForCausalLM.from_pretrained(model))
-    draws = torch.Generator().manual_seed(seed)
-    tensors = {
-        path: tuple(torch.randn(n, m, generator=draws) * 0.3 for n, m in ((rank, i), (o, rank)))
-        for path in resolve(targets, sizes)
-        for i, o in [sizes[path]]
-    }
-    peft_format.save(folder, Adapter(rank, alpha, tensors), str(model), {})
-    return folder
+def model(tiny):
+    return tiny
 
 
 @pytest.fixture
 def two(model, tmp_path):
-    return [
-        adapter(model, tmp_path / "one", 4, 8.0, "attention-qv", 1),
-        adapter(model, tmp_path / "two", 16, 16.0, "linear", 2),
-    ]
+    """Folders of adapters of unequal rank, alpha and targets."""
+    base = AutoModelForCausalLM.from_pretrained(model)
+    one = tiny_adapters.drawn(base, 4, 8.0, "attention-qv", seed=1)
+    two = tiny_adapters.drawn(base, 16, 16.0, "linear", seed=2)
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder, made in zip(folders, (one, two), strict=True):
+        peft_format.save(folder, made, str(model), {})
+    return folders
 
 
 def answer(capfd, *arguments, code=0):

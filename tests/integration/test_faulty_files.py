@@ -40,8 +40,7 @@ def test_names_are_unique():
 @pytest.mark.parametrize(
     "faulty", [f for f in FILES if not f.settings], ids=lambda faulty: faulty.name
 )
-def test_the_command_line_refuses_it_in_words(faulty: Faulty, tmp_path, monkeypatch, capfd):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
+def test_the_command_line_refuses_it_in_words(faulty: Faulty, tmp_path, capfd):
     path = tmp_path / faulty.name
     path.write_bytes(faulty.content)
     told = ["train", "--data", str(path), "--out", str(tmp_path / "out"), "--json", "--lang", "gl"]

@@ -1,20 +1,13 @@
 """Three languages on one base: two real runs, then the table and the hash."""
 
-import pytest
-
 from lora_lab import lab
 from lora_lab.lab import languages
 from lora_lab.runs import folder, worker
 from tests.expecting import lab_error
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path))
+def test_each_adapter_learns_its_own_language_and_the_base_is_left_alone(monkeypatch):
     monkeypatch.setattr(languages, "STEPS", 4)
-
-
-def test_each_adapter_learns_its_own_language_and_the_base_is_left_alone():
     assert lab.languages_of("ana") == []
     ids = lab.start_languages("ana")
     assert [run["id"] for run in lab.languages_of("ana")] == ids

@@ -6,16 +6,14 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lora_lab.evaluation import merged
-from lora_lab.lora import attaching, peft_format
+from lora_lab.lora import peft_format
 from lora_lab.lora.adapter import Adapter
-from lora_lab.lora.targets import resolve
-from tests import tiny_models
+from tests import tiny_adapters, tiny_models
 from tests.expecting import lab_error
 
 
 @pytest.fixture(params=["llama", "gpt2", "gpt_neox"])
-def model(request, tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
+def model(request, tmp_path):
     tiny_models.save(request.param, tmp_path / "model")
     return tmp_path / "model"
 
@@ -23,15 +21,7 @@ def model(request, tmp_path, monkeypatch):
 @pytest.fixture
 def adapter(model, tmp_path):
     base = AutoModelForCausalLM.from_pretrained(model)
-    sizes = attaching.matrices(base)
-    draws = torch.Generator().manual_seed(4)
-    tensors = {
-        path: tuple(torch.randn(n, m, generator=draws) * 0.3 for n, m in ((3, i), (o, 3)))
-        for path in resolve("linear", sizes)
-        for i, o in [sizes[path]]
-    }
-    turned = any(not isinstance(base.get_submodule(path), torch.nn.Linear) for path in tensors)
-    made = Adapter(3, 6.0, tensors, fan_in_fan_out=turned)
+    made = tiny_adapters.drawn(base, 3, 6.0)
     peft_format.save(tmp_path / "adapter", made, str(model), {"n": 1})
     return tmp_path / "adapter"
 

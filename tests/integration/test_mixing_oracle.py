@@ -7,10 +7,8 @@ import pytest
 import torch
 
 from lora_lab.lora import attaching, mixing, peft_format
-from lora_lab.lora.adapter import Adapter
 from lora_lab.lora.layer import matrix
-from lora_lab.lora.targets import resolve
-from tests import tiny_models
+from tests import tiny_adapters, tiny_models
 
 
 @pytest.fixture(params=["llama", "gpt2", "phi"])
@@ -23,25 +21,11 @@ def ids():
     return torch.randint(0, 97, (3, 11), generator=torch.Generator().manual_seed(1))
 
 
-def adapter(model, rank, alpha, targets, seed):
-    draws = torch.Generator().manual_seed(seed)
-    sizes = attaching.matrices(model)
-    tensors = {
-        path: (
-            torch.randn(rank, sizes[path][0], generator=draws) * 0.3,
-            torch.randn(sizes[path][1], rank, generator=draws) * 0.3,
-        )
-        for path in resolve(targets, sizes)
-    }
-    turned = any(not isinstance(model.get_submodule(path), torch.nn.Linear) for path in tensors)
-    return Adapter(rank, alpha, tensors, fan_in_fan_out=turned)
-
-
 @torch.no_grad()
 def test_rank_4_and_rank_16_mixed_at_07_and_03(base, ids, tmp_path):
     parts = [
-        (adapter(base, 4, 8.0, "attention-qv", 1), 0.7),
-        (adapter(base, 16, 16.0, "linear", 2), 0.3),
+        (tiny_adapters.drawn(base, 4, 8.0, "attention-qv", seed=1), 0.7),
+        (tiny_adapters.drawn(base, 16, 16.0, "linear", seed=2), 0.3),
     ]
     summed = copy.deepcopy(base)
     for each, weight in parts:

@@ -107,30 +107,23 @@ def test_the_recipe_beside_the_weights_names_what_made_them():
     assert recipe["texts"][0][0] == "tinystories.txt"
 
 
-@pytest.fixture(scope="module")
-def heldout(tmp_path_factory):
-    """The held-out loss before and after a short run: heldout(dataset, rank)."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LORA_LAB_HOME", str(tmp_path_factory.mktemp("home")))
-
-        def losses(data: str, rank: int) -> tuple[float, float]:
-            settings = Settings(
-                data=data, rank=rank, alpha=2.0 * rank, steps=40, evaluate_every=40, sample_every=40
-            )
-            run = folder.find(lab.start(settings, "test"))
-            run_to_its_end(run)
-            result = run.result()
-            return result["heldout_loss_before"], result["heldout_loss"]
-
-        yield losses
+def heldout(data: str, rank: int) -> tuple[float, float]:
+    """The held-out loss before and after a short run."""
+    settings = Settings(
+        data=data, rank=rank, alpha=2.0 * rank, steps=40, evaluate_every=40, sample_every=40
+    )
+    run = folder.find(lab.start(settings, "test"))
+    run_to_its_end(run)
+    result = run.result()
+    return result["heldout_loss_before"], result["heldout_loss"]
 
 
-def test_forty_steps_learn_the_near_task(heldout):
+def test_forty_steps_learn_the_near_task():
     before, after = heldout("pirate-stories", 8)
     assert after < before - 1.5
 
 
-def test_on_the_far_task_rank_8_learns_more_than_rank_1(heldout):
+def test_on_the_far_task_rank_8_learns_more_than_rank_1():
     before, one = heldout("german-stories", 1)
     _, eight = heldout("german-stories", 8)
     assert eight < one - 0.2 < before - 1

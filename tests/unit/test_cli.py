@@ -19,13 +19,6 @@ from lora_lab.errors import LabError
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LORA_LAB_LANG", "en")
-    return tmp_path
-
-
 def run(*arguments):
     return main([str(argument) for argument in arguments], None)
 
@@ -188,10 +181,10 @@ def test_an_unknown_run_is_said(capfd):
         assert "../../etc" in capfd.readouterr().err
 
 
-def test_adapters_with_and_without_strength(home):
+def test_adapters_with_and_without_strength(tmp_path):
     for name in ("one", "two", "a=b"):
-        (home / name).mkdir()
-    one, two, odd = (str(home / name) for name in ("one", "two", "a=b"))
+        (tmp_path / name).mkdir()
+    one, two, odd = (str(tmp_path / name) for name in ("one", "two", "a=b"))
     told = naming.adapters([one, f"{two}=-0.5", odd, f"{odd}=2"])
     assert told == {
         one: (Path(one), 1.0),
@@ -210,30 +203,30 @@ def test_adapters_that_are_none(text, key):
     assert caught.value.key == key
 
 
-def test_out_is_checked_before_anything_is_trained(home, capfd):
-    (home / "full").mkdir()
-    (home / "full" / "thesis.txt").touch()
-    (home / "file").touch()
-    data = home / "data.csv"
+def test_out_is_checked_before_anything_is_trained(tmp_path, capfd):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").touch()
+    (tmp_path / "file").touch()
+    data = tmp_path / "data.csv"
     data.write_text("text\n" + "once upon a time\n" * 20)
-    for out, words in ((home / "full", "thesis.txt"), (home / "file", "cannot be written")):
+    for out, words in ((tmp_path / "full", "thesis.txt"), (tmp_path / "file", "cannot be written")):
         assert run("train", "--data", data, "--out", out, "--json") == 1
         assert words in capfd.readouterr().err
     assert not (config.home() / "runs").exists()
 
 
-def test_no_folder_is_left_where_nothing_was_made(home, capfd):
-    (home / "bad.csv").write_text("prompt,response\na\n")
-    (home / "here").mkdir()
-    for out in (home / "new" / "adapter", home / "here"):
-        before = sorted(home.rglob("*"))
-        assert run("train", "--data", home / "bad.csv", "--out", out) == 1
+def test_no_folder_is_left_where_nothing_was_made(tmp_path, capfd):
+    (tmp_path / "bad.csv").write_text("prompt,response\na\n")
+    (tmp_path / "here").mkdir()
+    for out in (tmp_path / "new" / "adapter", tmp_path / "here"):
+        before = sorted(tmp_path.rglob("*"))
+        assert run("train", "--data", tmp_path / "bad.csv", "--out", out) == 1
         assert "bad.csv, row 2" in capfd.readouterr().err
-        assert sorted(home.rglob("*")) == before
+        assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_faulty_data_is_told_with_its_row_before_any_model(home, capfd):
-    data = home / "data.csv"
+def test_faulty_data_is_told_with_its_row_before_any_model(tmp_path, capfd):
+    data = tmp_path / "data.csv"
     data.write_text("prompt,response\na,b\nc\n")
     assert run("train", "--model", "nobody/nothing", "--data", data) == 1
     err = capfd.readouterr().err

@@ -11,12 +11,6 @@ from lora_lab.cli.main import main
 from tests import tiny_models
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LORA_LAB_LANG", "en")
-
-
 def answer(capfd, *arguments):
     assert main(["factorise", *map(str, arguments), "--json"], None) == 0
     out, _ = capfd.readouterr()

@@ -17,11 +17,6 @@ ROOT = Path(__file__).parents[2]
 SMOL = Settings(model="smollm2-135m-instruct", targets="attention-qv", rank=8)
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
-
-
 @pytest.fixture
 def stories(tmp_path):
     path = tmp_path / "stories.csv"

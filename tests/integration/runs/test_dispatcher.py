@@ -30,7 +30,7 @@ def ended(run):
 
 
 @pytest.fixture
-def dispatcher(home):
+def dispatcher():
     at_work = Dispatcher()
     yield at_work
     at_work.close()

@@ -22,7 +22,7 @@ CHOICES = {"datasets": [""], "ranks": [1, 4], "others": ["full"], "seeds": 2}
 
 
 @pytest.fixture
-def prepared(home, tiny, stories):
+def prepared(tiny, stories):
     """Make a queued experiment: prepared(kind, choices, rate, **settings)."""
     list(lab.describe(str(tiny)))
 

@@ -10,9 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from tests.integration.models.stand_in_hub import COMMIT, Handler, Hub
 
@@ -23,22 +20,8 @@ class Pushed(Hub):
     """private: id -> whether its repository was made private."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.RequestHandlerClass = PushHandler
+        super().__init__(PushHandler)
         self.private: dict[str, bool] = {}
-
-
-@contextmanager
-def running() -> Iterator[Pushed]:
-    hub = Pushed()
-    thread = threading.Thread(target=hub.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield hub
-    finally:
-        hub.shutdown()
-        hub.server_close()
-        thread.join()
 
 
 class PushHandler(Handler):

@@ -11,6 +11,7 @@ from lora_lab.models import hub as hub_module
 from lora_lab.shelf import arriving, entry, publishing
 from tests import tiny_models
 from tests.expecting import lab_error
+from tests.integration.loopback import nobody, serving
 from tests.integration.shelf import stand_in_push as hubs
 
 BASE, ADAPTER = "someone/tiny-llama", "someone/tiny-adapter"
@@ -33,9 +34,8 @@ def published(tmp_path_factory):
 
 
 @pytest.fixture
-def hub(published, tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
-    with hubs.running() as server:
+def hub(published, monkeypatch):
+    with serving(hubs.Pushed()) as server:
         server.publish(BASE, published / "model")
         server.publish(ADAPTER, published / "adapter")
         monkeypatch.setenv("HF_ENDPOINT", server.url)
@@ -150,8 +150,6 @@ def test_a_push_that_is_refused_says_why_and_never_the_token(hub, tmp_path, monk
     ):
         with lab_error(key):
             publishing.push(folder, "", repository, token)
-    with hubs.running() as closed:
-        gone = closed.url
-    monkeypatch.setenv("HF_ENDPOINT", gone)
+    monkeypatch.setenv("HF_ENDPOINT", nobody())
     with lab_error("hub_unreachable"):
         publishing.push(folder, "", "someone/new", hubs.TOKEN)

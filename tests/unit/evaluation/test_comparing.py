@@ -26,9 +26,8 @@ def compare(model, adapters, prompts, texts, place, measure=True, **sampling):
 
 
 @pytest.fixture
-def folder(model, tokenizer, tmp_path, monkeypatch):
+def folder(model, tokenizer, tmp_path):
     """The model on disk; nothing kept from the test before."""
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
     model.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
     loaded._load.cache_clear()

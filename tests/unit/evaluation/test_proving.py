@@ -8,14 +8,12 @@ import torch
 from lora_lab.evaluation import differing, loaded, proving, timing
 from lora_lab.lora import attaching, merging, peft_format
 from lora_lab.lora.adapter import Adapter
-from lora_lab.lora.targets import resolve
 from lora_lab.models import loading, sources
-from tests import tiny_models
+from tests import tiny_adapters, tiny_models
 
 
 @pytest.fixture
 def model(tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(proving, "STEPS", 6)
     tiny_models.save("llama", tmp_path / "model")
     loaded._load.cache_clear()
@@ -25,14 +23,8 @@ def model(tmp_path, monkeypatch):
 @pytest.fixture
 def folder(model, tmp_path):
     base = loading.load(sources.fetch(model), torch.float32)[0]
-    sizes = attaching.matrices(base)
-    draws = torch.Generator().manual_seed(4)
-    tensors = {
-        path: tuple(torch.randn(n, m, generator=draws) * 0.4 for n, m in ((3, i), (o, 3)))
-        for path in resolve("linear", sizes)
-        for i, o in [sizes[path]]
-    }
-    peft_format.save(tmp_path / "adapter", Adapter(3, 6.0, tensors), model, {"n": 1})
+    made = tiny_adapters.drawn(base, 3, 6.0)
+    peft_format.save(tmp_path / "adapter", made, model, {"n": 1})
     return tmp_path / "adapter"
 
 

@@ -44,9 +44,8 @@ def test_the_time_to_a_loss_lies_between_two_measurements():
 
 
 @pytest.fixture
-def finished(tmp_path, monkeypatch):
+def finished():
     """Makes a finished run of somebody's: its folder as a worker leaves it."""
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path))
 
     def make(owner, method, loss, fingerprint="same"):
         run = folder.create(
@@ -80,6 +79,6 @@ def test_runs_of_the_same_data_are_measured_by_a_loss_that_all_reached(finished)
     assert told[full]["method"] == "full" and told[full]["peak_memory_bytes"] == 7
 
 
-def test_a_run_that_left_nothing_is_left_out(finished, tmp_path):
+def test_a_run_that_left_nothing_is_left_out():
     folder.create(Settings(), "me", lambda path: path.mkdir(), data={})
     assert lab.measured("me") == []

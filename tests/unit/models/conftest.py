@@ -1,15 +1,8 @@
-"""Every test here has a home of its own, and tiny models of several families to read."""
+"""Tiny models of several families to read."""
 
 import pytest
 
 from tests import tiny_models
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    folder = tmp_path / "home"
-    monkeypatch.setenv("LORA_LAB_HOME", str(folder))
-    return folder
 
 
 @pytest.fixture(scope="session")

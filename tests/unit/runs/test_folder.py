@@ -9,12 +9,6 @@ from lora_lab.errors import LabError
 from lora_lab.runs import folder
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path))
-    return tmp_path
-
-
 def make(owner="ana"):
     return folder.create(Settings(rank=4), owner, lambda path: path.mkdir())
 

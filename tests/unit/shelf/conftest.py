@@ -5,12 +5,6 @@ from lora_lab.lora import peft_format
 from lora_lab.lora.adapter import Adapter
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 @pytest.fixture
 def adapter(tmp_path):
     """The folder of an adapter for the model in the box."""

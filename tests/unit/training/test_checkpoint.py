@@ -1,7 +1,7 @@
-import subprocess
-import sys
-from pathlib import Path
+import os
+from itertools import count
 
+import pytest
 import torch
 
 from lora_lab.training import checkpoint
@@ -50,42 +50,32 @@ def test_one_without_moments_is_whole_too(tmp_path):
     assert checkpoint.load(tmp_path).moments == {"exp_avg": {}, "exp_avg_sq": {}}
 
 
-DIE = """
-import os, sys, pathlib, torch
-sys.path.insert(0, sys.argv[3])
-import test_checkpoint as t
-from lora_lab.training import checkpoint
-folder, calls = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-real, done = os.fsync, 0
-def fsync(handle):
-    global done
-    done += 1
-    if done > calls:
-        os._exit(9)
-    real(handle)
-os.fsync = fsync
-checkpoint.save(folder, t.sample(2))
-print("whole")
-"""
+def save_and_die(folder, saved, after):
+    """Save in a process that ends, with code 9, at its flush to the disk after that many."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    real, left = os.fsync, iter(range(after))
+    os.fsync = lambda handle: os._exit(9) if next(left, None) is None else real(handle)
+    try:
+        checkpoint.save(folder, saved)
+        os._exit(0)
+    finally:
+        os._exit(1)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_dying_at_any_point_of_a_save_leaves_a_whole_checkpoint(tmp_path):
     """The process is ended at its 1st, 2nd, … flush to the disk, until a save gets through."""
-    seen, calls = set(), 0
-    while True:
-        folder = tmp_path / str(calls)
+    seen = []
+    for after in count():
+        folder = tmp_path / str(after)
         checkpoint.save(folder, sample(1))
-        died = subprocess.run(
-            [sys.executable, "-c", DIE, folder, str(calls), str(Path(__file__).parent)],
-            capture_output=True,
-            text=True,
-        )
-        step = checkpoint.load(folder).progress.step
-        seen.add(step)
+        code = save_and_die(folder, sample(2), after)
+        seen.append(checkpoint.load(folder).progress.step)
         checkpoint.save(folder, sample(3))  # and what was left behind is in nobody's way
         assert checkpoint.load(folder).progress.step == 3
-        if died.stdout == "whole\n":
+        if code == 0:
             break
-        assert died.returncode == 9, died.stderr
-        calls += 1
-    assert seen == {1, 2} and calls > 5
+        assert code == 9
+    assert seen == sorted(seen) and set(seen) == {1, 2} and len(seen) > 6

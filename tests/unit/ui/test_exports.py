@@ -16,9 +16,8 @@ SECRET = {HEADER: "a secret of one's own"}
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run():
     """A run of SECRET's, with LoRA beside a prefix."""
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
     who = exports.owner(type("Request", (), {"headers": SECRET}))
     made = folder.create(Settings(), who, lambda path: path.mkdir())
     for name in ("adapter_config.json", "prefix/adapter_config.json"):

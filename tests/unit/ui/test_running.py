@@ -12,11 +12,6 @@ from lora_lab.ui.running import Running
 REQUEST = SimpleNamespace(headers={HEADER: "a secret of one's own"})
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
-
-
 @pytest.mark.parametrize("races", [0, 1, 2])
 def test_races_fill_every_component(races):
     settings = Settings(steps=10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,9 @@ from lora_lab.words import LANGUAGES, say
 from tests.expecting import lab_error
 
 
+@cache
 def training(language: str = "en", *, loopback: bool = True) -> Training:
+    """The handlers of a laid-out tab, which keep nothing of a call."""
     with gr.Blocks():
         samples = sample_choices(lab.sample_datasets(), language)
         tab = train.lay_out(language, page.model_choices(), samples)
@@ -30,11 +33,6 @@ def training(language: str = "en", *, loopback: bool = True) -> Training:
 def values(does: Training, **told: Any) -> list[Any]:
     shown = {**form.defaults(), "other": "", **told}
     return [shown[name] for name in does.tab.form.names]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
