@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from lora_lab.errors import LabError
+from lora_lab.evaluation.loaded import is_model
 from lora_lab.lora import peft_format, spectrum
 from lora_lab.lora.adapter import Adapter
+from lora_lab.lora.targets import last_name, layer_of
 from lora_lab.models import matrices, measuring, sources
 from lora_lab.models.shapes import Shapes
 
-_LAYER = re.compile(r"\.(\d+)\.")
 Told = dict[str, Any]
 
 
@@ -24,7 +24,7 @@ def of_matrices(folder: Path, model: str | None = None) -> Adapter:
     Of a model's folder, which full fine-tuning of `model` left: its update of each matrix as an
     adapter of the rank it has, so that both are looked into alike.
     """
-    if model and (folder / "config.json").is_file():
+    if model and is_model(folder):
         return _of_full(folder, sources.fetch(model).folder, measuring.describe(model))
     adapter = peft_format.load(folder)
     if not adapter.tensors:
@@ -97,13 +97,12 @@ def _of_full(tuned: Path, base: Path, known: Shapes) -> Adapter:
 
 def _one(adapter: Adapter, path: str, base: Path | None) -> Told:
     A, B = adapter.tensors[path]
-    S = spectrum.svd(A, B)[1] * abs(adapter.scaling(path))
-    layer = _LAYER.search(path)
-    norm, base_norm = S.square().sum().sqrt().item(), _base_norm(base, path, A, B)
+    S = spectrum.singular_values(adapter, path)
+    norm, base_norm = S.norm().item(), _base_norm(base, path, A, B)
     return {
         "path": path,
-        "layer": int(layer[1]) if layer else None,
-        "matrix": path.rpartition(".")[2],
+        "layer": layer_of(path),
+        "matrix": last_name(path),
         "rank": A.shape[0],
         "singular_values": S.tolist(),
         "effective_rank": spectrum.effective_rank(S),

@@ -5,18 +5,19 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from lora_lab.lora import spectrum
 from lora_lab.lora.adapter import Adapter
 
 
 @torch.no_grad()
 def of_adapter(adapter: Adapter, base: nn.Module) -> dict[str, float]:
-    """By matrix, of ΔW = scaling · B A. Never forms B A: ‖B A‖² = tr((Bᵀ B)(A Aᵀ)), r × r."""
+    """By matrix, of ΔW = s B A."""
     shares = {}
-    for path, (A, B) in adapter.tensors.items():
-        squared = ((B.T @ B) * (A @ A.T)).sum().clamp(min=0).item()
+    for path in adapter.tensors:
         weight = base.get_submodule(path).weight
         assert isinstance(weight, torch.Tensor)
-        shares[path] = abs(adapter.scaling(path)) * squared**0.5 / weight.float().norm().item()
+        update = spectrum.singular_values(adapter, path).norm()
+        shares[path] = update.item() / weight.float().norm().item()
     return shares
 
 

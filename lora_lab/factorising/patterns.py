@@ -36,11 +36,11 @@ def _noise(rows: int, columns: int) -> np.ndarray:
 _DRAWN = {"times": _times, "two": _two, "cross": _cross, "noise": _noise}
 
 
-def landscape(height: int = 160, width: int = 224) -> np.ndarray:
+def landscape() -> np.ndarray:
     """A picture in greys, 0 to 255, to begin with: a sky, a sun, a hill and a striped sea. The
     stripes are of low rank, the round and the slanting edges are not."""
-    y, x = np.mgrid[0:height, 0:width]
-    picture = 225 - 60.0 * y / height
+    y, x = np.mgrid[0:160, 0:224]
+    picture = 225 - 60.0 * y / 160
     picture[(y - 45) ** 2 + (x - 165) ** 2 < 26**2] = 255
     picture[y > 118 - 75 * np.exp(-(((x - 75) / 42) ** 2))] = 95
     sea = y > 118

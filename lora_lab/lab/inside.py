@@ -64,10 +64,9 @@ def compress(
         for rank in wanted:
             made = mixing.mix([(whole, 1.0)], rank=rank)
             attaching.add(base.model, "compressed", made.adapter)
-            numbers = sum(A.numel() + B.numel() for A, B in made.adapter.tensors.values())
             loss = heldout_loss(base.model, rows)
-            told = {"rank": rank, "loss": loss, "relative_error": made.error, "trainable": numbers}
-            yield {"kind": "compressed", **told}
+            told = {"rank": rank, "loss": loss, "relative_error": made.error}
+            yield {"kind": "compressed", **told, "trainable": made.adapter.numbers}
     finally:
         attaching.detach(base.model)
 
@@ -102,14 +101,14 @@ def cut_base(
             adapter = inside.of_matrices(folder)
             with loaded.attached(base, [folder]):
                 loss = heldout_loss(base.model, rows)
-            numbers = sum(A.numel() + B.numel() for A, B in adapter.tensors.values())
-            told = {"place": place, "rank": adapter.rank, "trainable": numbers, "loss": loss}
-            yield {"kind": "adapter", **told}
+            told = {"place": place, "rank": adapter.rank, "trainable": adapter.numbers}
+            yield {"kind": "adapter", **told, "loss": loss}
         for done in cut.decompose():
             yield {"kind": "progress", "phase": "cutting", "done": done, "total": len(paths)}
         for rank in wanted:
-            told = {"rank": rank, **cut.to(rank)}
-            yield {"kind": "cut", **told, "loss": heldout_loss(base.model, rows)}
+            figures = cut.to(rank)
+            loss = heldout_loss(base.model, rows)
+            yield {"kind": "cut", "rank": rank, **figures, "loss": loss}
 
 
 def _measuring(model: str, adapters: list[str], data: str | None) -> Any:

@@ -15,7 +15,7 @@ class Adapter:
     rank, alpha: the adapter's own; alphas holds the matrices that have another alpha, and each
     matrix's own rank is what its tensors say.
     tensors: full module path -> (A [r, in], B [out, r]), both float32.
-    rank_stabilised: scale by alpha / √r instead of alpha / r (rsLoRA, arXiv:2312.03732).
+    rank_stabilised: whether scaled by alpha / √r (rsLoRA, arXiv:2312.03732).
     fan_in_fan_out: the base stores its weights [in, out], as GPT-2's Conv1D does.
     magnitudes: DoRA's m [out] of each matrix, float32; empty for plain LoRA (dora.py).
     embeddings: the paths among them at which the base has an embedding (in is the vocabulary).
@@ -42,7 +42,18 @@ class Adapter:
         """The full paths of the adapted matrices."""
         return list(self.tensors)
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers A, B and m hold, of all matrices together."""
+        pairs = sum(A.numel() + B.numel() for A, B in self.tensors.values())
+        return pairs + sum(m.numel() for m in self.magnitudes.values())
+
     def scaling(self, path: str) -> float:
-        """What B A is multiplied by at path (section 4.1 of the paper: alpha / r)."""
+        """What B A is multiplied by at path."""
         rank = self.tensors[path][0].shape[0]
-        return self.alphas.get(path, self.alpha) / (rank**0.5 if self.rank_stabilised else rank)
+        return scaling(self.alphas.get(path, self.alpha), rank, self.rank_stabilised)
+
+
+def scaling(alpha: float, rank: int, rank_stabilised: bool) -> float:
+    """alpha / r (section 4.1 of the paper) or, rank-stabilised, alpha / √r."""
+    return alpha / (rank**0.5 if rank_stabilised else rank)

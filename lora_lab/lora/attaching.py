@@ -20,7 +20,7 @@ from torch import nn
 
 from lora_lab.errors import LabError
 from lora_lab.lora import inits, prefix
-from lora_lab.lora.adapter import Adapter
+from lora_lab.lora.adapter import Adapter, scaling
 from lora_lab.lora.base import (
     check_brought,
     check_fits,
@@ -55,12 +55,12 @@ def attach(
     "embeddings_tied", "pissa_rank").
     """
     draws = torch.Generator().manual_seed(seed)
-    scaling = alpha / (rank**0.5 if rank_stabilised else rank)
+    scale = scaling(alpha, rank, rank_stabilised)
     tensors = {}
     for path in paths:
         base = _base(model, path)
         check_untied(model, path, base)
-        tensors[path] = inits.start(init, matrix(base), rank, scaling, draws, is_embedding(base))
+        tensors[path] = inits.start(init, matrix(base), rank, scale, draws, is_embedding(base))
     new = Adapter(
         rank,
         alpha,
@@ -93,8 +93,8 @@ def add(model: nn.Module, name: str, adapter: Adapter) -> Routing:
     remove(model, name)
     for path, (A, B) in adapter.tensors.items():
         layer = _wrapped(model, path, routing)
-        m, scaling = adapter.magnitudes.get(path), adapter.scaling(path)
-        pair = LowRank(A, B, m, scaling, adapter.dropout).to(matrix(layer.base).device)
+        m, scale = adapter.magnitudes.get(path), adapter.scaling(path)
+        pair = LowRank(A, B, m, scale, adapter.dropout).to(matrix(layer.base).device)
         layer.put(name, pair.train(layer.training))
     if adapter.prefix is not None:
         prefix.put(model, name, adapter.prefix, routing)

@@ -14,7 +14,7 @@ from torch.nn.functional import embedding, linear
 
 from lora_lab.errors import LabError
 from lora_lab.lora.adapter import Adapter
-from lora_lab.lora.targets import EMBEDDINGS
+from lora_lab.lora.targets import EMBEDDINGS, last_name
 
 
 def is_matrix(path: str, module: nn.Module) -> bool:
@@ -22,7 +22,7 @@ def is_matrix(path: str, module: nn.Module) -> bool:
     more than look up (Gemma 3 scales its vectors), and only those of tokens: a batch shares its
     positions, and its rows could not take adapters of their own."""
     if is_embedding(module):
-        return path.removesuffix(".base").rpartition(".")[2] in EMBEDDINGS
+        return last_name(path.removesuffix(".base")) in EMBEDDINGS
     return isinstance(module, nn.Linear) or is_conv1d(module)
 
 

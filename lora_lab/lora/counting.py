@@ -13,33 +13,21 @@ import json
 from collections.abc import Mapping
 from math import prod
 
-from lora_lab.lora.targets import EMBEDDINGS, resolve
+from lora_lab.lora.targets import EMBEDDINGS, last_name, resolve
 
 FLOAT32 = 4  # bytes
 Sizes = Mapping[str, tuple[int, int]]  # full module path -> (in, out)
-
-
 Shape = tuple[int, ...]
-
-
-def trainable(sizes: Sizes, targets: str, rank: int, with_magnitudes: bool = False) -> int:
-    """Trainable numbers of an adapter of this rank on these targets."""
-    return sum(map(prod, adapter_tensors(sizes, targets, rank, with_magnitudes).values()))
-
-
-def adapter_bytes(sizes: Sizes, targets: str, rank: int, with_magnitudes: bool = False) -> int:
-    """Size of its adapter_model.safetensors."""
-    return file_bytes(adapter_tensors(sizes, targets, rank, with_magnitudes))
 
 
 def adapter_tensors(
     sizes: Sizes, targets: str, rank: int, with_magnitudes: bool = False
 ) -> dict[str, Shape]:
-    """What the file holds: PEFT's names and the shapes."""
+    """What the adapter's file holds, which is what is trained: PEFT's names and the shapes."""
     tensors: dict[str, Shape] = {}
     for path in resolve(targets, sizes):
         inputs, outputs = sizes[path]
-        lookup = path.rpartition(".")[2] in EMBEDDINGS
+        lookup = last_name(path) in EMBEDDINGS
         tensors[tensor_name(path, "A", lookup)] = rank, inputs
         tensors[tensor_name(path, "B", lookup)] = outputs, rank
         if with_magnitudes:

@@ -26,6 +26,7 @@ from lora_lab.lora.adapter import Adapter
 from lora_lab.lora.counting import magnitude_name, tensor_name
 from lora_lab.lora.peft_config import Config, read_json
 from lora_lab.lora.peft_tensors import read_tensors
+from lora_lab.lora.targets import last_name
 
 CONFIG, TENSORS, CARD, FACTS = (
     "adapter_config.json",
@@ -35,9 +36,7 @@ CONFIG, TENSORS, CARD, FACTS = (
 )
 
 
-def save(
-    folder: Path, adapter: Adapter, base_name: str, facts: dict[str, Any], language: str = "en"
-) -> None:
+def save(folder: Path, adapter: Adapter, base_name: str, facts: dict[str, Any]) -> None:
     """Write the four files, each whole or not at all; an adapter saved there before is replaced.
 
     base_name: a Hub id or the folder of the base, for peft to find it. facts: JSON-able.
@@ -45,7 +44,7 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / peft_prefix.FOLDER, ignore_errors=True)
     if adapter.prefix is not None:
-        _save_prefix(folder, adapter, base_name, language)
+        _save_prefix(folder, adapter, base_name)
     write_facts(folder, facts)
     if not adapter.tensors:
         return
@@ -58,7 +57,7 @@ def save(
     _whole(folder / TENSORS, lambda file: save_file(tensors, file, metadata={"format": "pt"}))
     texts = {
         CONFIG: _json(_config(adapter, base_name)),
-        CARD: _card(adapter, base_name, language),
+        CARD: _card(adapter, base_name),
     }
     for name, text in texts.items():
         _whole(folder / name, partial(Path.write_text, data=text, encoding="utf-8"))
@@ -110,7 +109,7 @@ def _check_tensors(folder: Path) -> None:
         raise LabError("adapter_pickle" if pickled else "adapter_no_tensors", file=folder.name)
 
 
-def _save_prefix(folder: Path, adapter: Adapter, base_name: str, language: str) -> None:
+def _save_prefix(folder: Path, adapter: Adapter, base_name: str) -> None:
     """The prefix in folder itself, or beside LoRA in a folder inside."""
     at, prefix = folder / peft_prefix.FOLDER if adapter.tensors else folder, adapter.prefix
     assert prefix is not None
@@ -118,7 +117,7 @@ def _save_prefix(folder: Path, adapter: Adapter, base_name: str, language: str) 
     tensors = peft_prefix.tensors(prefix)
     _whole(at / TENSORS, lambda file: save_file(tensors, file, metadata={"format": "pt"}))
     told = {"base": base_name, "tokens": len(prefix), "trainable": prefix.numel()}
-    card = _front(base_name) + words.say("prefix.card", language, **told) + "\n"
+    card = _front(base_name) + words.say("prefix.card", **told) + "\n"
     for name, text in ((CONFIG, _json(peft_prefix.config(prefix, base_name))), (CARD, card)):
         _whole(at / name, partial(Path.write_text, data=text, encoding="utf-8"))
 
@@ -154,20 +153,18 @@ def _whole_number(alpha: float) -> float:
     return int(alpha) if alpha == int(alpha) else alpha
 
 
-def _card(adapter: Adapter, base_name: str, language: str) -> str:
+def _card(adapter: Adapter, base_name: str) -> str:
     body = words.say(
         "lora.card",
-        language,
         base=base_name,
         rank=adapter.rank,
         alpha=adapter.alpha,
         matrices=len(adapter.tensors),
-        names=", ".join(sorted({path.rpartition(".")[2] for path in adapter.tensors})),
-        trainable=sum(A.numel() + B.numel() for A, B in adapter.tensors.values())
-        + sum(m.numel() for m in adapter.magnitudes.values()),
+        names=", ".join(sorted(set(map(last_name, adapter.tensors)))),
+        trainable=adapter.numbers,
     )
     if adapter.prefix is not None:
-        body += "\n" + words.say("prefix.card_nested", language, tokens=len(adapter.prefix))
+        body += "\n" + words.say("prefix.card_nested", tokens=len(adapter.prefix))
     return _front(base_name) + body + "\n"
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import torch
 
+from lora_lab.lora.adapter import Adapter
+
 
 def svd(A: torch.Tensor, B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """B A = U diag(S) Vh, with U [out, k], S [k] falling, Vh [k, in], all float64.
@@ -20,6 +22,11 @@ def svd(A: torch.Tensor, B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, t
     Q_in, R_in = torch.linalg.qr(A.double().t())
     U, S, Vh = torch.linalg.svd(R_out @ R_in.t(), full_matrices=False)
     return Q_out @ U, S, Vh @ Q_in.t()
+
+
+def singular_values(adapter: Adapter, path: str) -> torch.Tensor:
+    """Those of the adapter's update s B A at path [k], falling, float64; ‖s B A‖ is their norm."""
+    return svd(*adapter.tensors[path])[1] * abs(adapter.scaling(path))
 
 
 def effective_rank(singular_values: torch.Tensor) -> float:

@@ -35,15 +35,25 @@ POSITIONS = {"embed_positions", "wpe", "position_embeddings", "token_type_embedd
 HEADS = {"lm_head", "embed_out", "output_projection", "head"}
 
 
+def last_name(path: str) -> str:
+    """q_proj of model.layers.3.self_attn.q_proj."""
+    return path.rpartition(".")[2]
+
+
+def layer_of(path: str) -> int | None:
+    """3 of model.layers.3.self_attn.q_proj; None for what stands in no layer."""
+    return next((int(part) for part in path.split(".") if part.isdigit()), None)
+
+
 def kinds(paths: Iterable[str], tied: bool) -> dict[str, list[str]]:
     """The model's matrices by the shortest name that means them all and nothing else: q_proj, or
     mlp.c_proj where attention has a c_proj too. tied: as in check_untied, and then left out."""
     left_out = POSITIONS | (EMBEDDINGS | HEADS if tied else set())
     parents: dict[str, dict[str, list[str]]] = {}
     for path in paths:
-        if _name(path) not in left_out:
-            parent = _name(path.rpartition(".")[0])
-            parents.setdefault(_name(path), {}).setdefault(parent, []).append(path)
+        if last_name(path) not in left_out:
+            parent = last_name(path.rpartition(".")[0])
+            parents.setdefault(last_name(path), {}).setdefault(parent, []).append(path)
     found: dict[str, list[str]] = {}
     for name, each in parents.items():
         for parent, same in each.items():
@@ -54,7 +64,7 @@ def kinds(paths: Iterable[str], tied: bool) -> dict[str, list[str]]:
 def check_untied(chosen: Iterable[str], paths: Iterable[str]) -> None:
     """Raises LabError("embeddings_tied") where the embedding or the head is chosen; paths: of the
     matrices of a model in which these two are one."""
-    both = [path for path in paths if _name(path) in EMBEDDINGS | HEADS]
+    both = [path for path in paths if last_name(path) in EMBEDDINGS | HEADS]
     for path in chosen:
         if path in both:
             other = next((other for other in both if other != path), "lm_head")
@@ -67,7 +77,7 @@ def resolve(targets: str, paths: Iterable[str]) -> list[str]:
     paths: the full path of every matrix of the model. Raises LabError("no_target_matches") naming
     what matches nothing and what there is, LabError("pattern_refused") on an unusable pattern.
     """
-    matrices = [path for path in paths if _name(path) not in POSITIONS]
+    matrices = [path for path in paths if last_name(path) not in POSITIONS]
     chosen = list(filter(_chooser(targets, matrices), matrices))
     if not chosen:
         raise _no_match(targets, matrices)
@@ -76,7 +86,7 @@ def resolve(targets: str, paths: Iterable[str]) -> list[str]:
 
 def _chooser(targets: str, matrices: list[str]):
     if targets == "attention-qv":
-        return lambda path: _in_attention(path) and _name(path) in QUERIES_AND_VALUES | FUSED
+        return lambda path: _in_attention(path) and last_name(path) in QUERIES_AND_VALUES | FUSED
     if targets == "attention":
         return _in_attention
     if targets in ("mlp", "linear", "embeddings", "all"):
@@ -90,11 +100,11 @@ def _family(targets: str):
     if targets == "all":
         return lambda path: True
     if targets == "embeddings":
-        return lambda path: _name(path) in EMBEDDINGS
-    inside = lambda path: _name(path) not in HEADS | EMBEDDINGS  # noqa: E731
+        return lambda path: last_name(path) in EMBEDDINGS
+    inside = lambda path: last_name(path) not in HEADS | EMBEDDINGS  # noqa: E731
     if targets == "linear":
         return inside
-    return lambda path: inside(path) and _in_a_layer(path) and not _in_attention(path)
+    return lambda path: inside(path) and layer_of(path) is not None and not _in_attention(path)
 
 
 def _named(names: list[str], matrices: list[str]):
@@ -106,19 +116,11 @@ def _named(names: list[str], matrices: list[str]):
     return lambda path: ("." + path).endswith(wanted)
 
 
-def _name(path: str) -> str:
-    return path.rpartition(".")[2]
-
-
 def _in_attention(path: str) -> bool:
-    parent = _name(path.rpartition(".")[0])
+    parent = last_name(path.rpartition(".")[0])
     return "attn" in parent or "attention" in parent
 
 
-def _in_a_layer(path: str) -> bool:
-    return any(part.isdigit() for part in path.split("."))
-
-
 def _no_match(target: str, matrices: list[str]) -> LabError:
-    known = ", ".join(sorted({_name(path) for path in matrices}))
+    known = ", ".join(sorted({last_name(path) for path in matrices}))
     return LabError("no_target_matches", target=target, known=known)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lora_lab.errors import LabError
-from lora_lab.evaluation import inside
+from lora_lab.evaluation import inside, updates
 from lora_lab.lora import peft_format
 from lora_lab.lora.adapter import Adapter
 from tests import tiny_models
@@ -38,6 +38,7 @@ def test_each_matrix_is_told_with_its_scale_and_beside_its_base(tmp_path, rank_s
         assert told["singular_values"] == pytest.approx(torch.linalg.svdvals(update)[:4].tolist())
         assert told["norm"] == pytest.approx(update.norm().item(), rel=1e-5)
         assert told["relative_norm"] == pytest.approx((update.norm() / W0.norm()).item(), rel=1e-5)
+        assert updates.of_adapter(mine, model)[path] == pytest.approx(told["relative_norm"])
         assert 1 < told["effective_rank"] < 4
 
 

@@ -1,7 +1,13 @@
+from math import prod
+
 from lora_lab.lora.attaching import attach, extract, matrices, trainable_parameters
-from lora_lab.lora.counting import adapter_bytes, trainable
+from lora_lab.lora.counting import adapter_tensors, file_bytes
 from lora_lab.lora.peft_format import save
 from lora_lab.lora.targets import resolve
+
+
+def trainable(sizes, targets, rank):
+    return sum(map(prod, adapter_tensors(sizes, targets, rank).values()))
 
 
 def test_smollm2_on_queries_and_values():
@@ -22,4 +28,4 @@ def test_forecast_is_what_is_attached_and_saved(model, tmp_path):
             assert trainable(sizes, targets, rank) == real
             save(tmp_path / name, extract(model, name), "base", {})
             file = tmp_path / name / "adapter_model.safetensors"
-            assert adapter_bytes(sizes, targets, rank) == file.stat().st_size
+            assert file_bytes(adapter_tensors(sizes, targets, rank)) == file.stat().st_size

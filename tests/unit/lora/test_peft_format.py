@@ -70,10 +70,10 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
 
 def test_the_card_names_a_hub_base_and_no_folder(folder, tmp_path):
     assert 'base_model: "owner/base"' in (folder / "README.md").read_text()
-    peft_format.save(tmp_path / "b", Adapter(2, 4, {PATH: pair()}), str(tmp_path), {}, "gl")
+    peft_format.save(tmp_path / "b", Adapter(2, 4, {PATH: pair()}), str(tmp_path), {})
     card = (tmp_path / "b" / "README.md").read_text()
     assert "base_model:" not in card
-    assert "Adestrado con LoRA Lab" in card
+    assert "Trained with LoRA Lab" in card
 
 
 def test_patterns_are_read_as_peft_reads_them(folder):

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from lora_lab.lora import counting
+from lora_lab.config import Settings
 from lora_lab.models import measuring
 from lora_lab.models.shapes import shapes
+from lora_lab.training import counting
 from tests.expecting import lab_error
 from tests.tiny_models import FAMILIES
 
@@ -44,14 +45,15 @@ def test_layers_of_one_kind_are_one_entry(family, saved):
 def test_smollm2_has_the_paper_s_numbers():
     known = shapes("smollm2-135m-instruct")
     assert known.total == 134_515_008
-    assert counting.trainable(known.sizes(), "attention-qv", 8) == 460_800
+    assert counting.count(known, Settings(targets="attention-qv", rank=8)).trainable == 460_800
 
 
 def test_gpt3_is_counted_as_the_lora_paper_counts_it():
     known = shapes("gpt3-175b")
     assert known.total == pytest.approx(175e9, rel=0.005)
     # Hu et al. 2021, section 7.1: 18 M trainable with rank 4 on q and v.
-    assert counting.trainable(known.sizes(), "attention-qv", 4) == 96 * 4 * 4 * 12288 == 18_874_368
+    counted = counting.count(known, Settings(targets="attention-qv", rank=4))
+    assert counted.trainable == 96 * 4 * 4 * 12288 == 18_874_368
 
 
 def test_what_was_measured_once_is_known_from_then_on(saved):
