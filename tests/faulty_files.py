@@ -239,7 +239,7 @@ def _parquets() -> Iterator[Faulty]:
     twice = pa.Table.from_arrays([pa.array(["a"])] * 2, names=["text", "text"])
     yield Faulty("twice.parquet", parquet(twice), "duplicate_column", None, "text")
     unnamed = pa.table({"text": ["a"], "": ["b"]})
-    yield Faulty("no-name.parquet", parquet(unnamed), "empty_header", 1)
+    yield Faulty("no-name.parquet", parquet(unnamed), "empty_header", None)
     windows = pa.array([b"a", "mañá".encode("cp1252")])
     latin = pa.StringArray.from_buffers(2, *windows.buffers()[1:])  # said to be UTF-8, unchecked
     content = parquet(pa.table({"text": latin}))

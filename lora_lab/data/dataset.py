@@ -38,6 +38,12 @@ class Dataset:
             digest.update(_line(content).encode())
         return digest.hexdigest()
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is told of it: "name", "shape", "columns", "rows" (how many), "fingerprint"."""
+        facts = {"name": self.name, "shape": self.shape, "columns": self.columns}
+        return {**facts, "rows": len(self.examples), "fingerprint": self.fingerprint}
+
     def of(self, examples: Iterable[Example]) -> Dataset:
         """The same dataset with these examples."""
         return Dataset(self.name, self.shape, self.columns, list(examples))
@@ -47,9 +53,7 @@ class Dataset:
         folder.mkdir(parents=True, exist_ok=True)
         lines = "".join(map(_line, self.examples))
         (folder / "examples.jsonl").write_text(lines, "utf-8", newline="\n")
-        facts: dict[str, Any] = {"name": self.name, "shape": self.shape, "columns": self.columns}
-        facts |= {"rows": len(self.examples), "fingerprint": self.fingerprint}
-        (folder / "dataset.json").write_text(json.dumps(facts, indent=2), "utf-8")
+        (folder / "dataset.json").write_text(json.dumps(self.facts, indent=2), "utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:
@@ -69,3 +73,8 @@ class Dataset:
 
 def _line(content: dict) -> str:
     return json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def newlines(text: str) -> str:
+    """text with line ends as \\n, whatever system wrote it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")

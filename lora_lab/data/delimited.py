@@ -11,7 +11,7 @@ from functools import partial
 
 from lora_lab.data import decoding
 from lora_lab.data.quoting import shown
-from lora_lab.data.table import Table
+from lora_lab.data.table import Table, check_columns
 from lora_lab.errors import LabError
 
 # Spreadsheets in Spain save "CSV" with semicolons, for the comma is their decimal sign.
@@ -39,7 +39,9 @@ def _read(content: bytes, name: str, form: str, delimiter: str) -> Table:
     text = decoding.text(content, name, partial(_place, delimiter=delimiter))
     records = _records(text, name, delimiter)
     columns = [column.strip() for column in next(records)]
-    _check_header(columns, name)
+    if not columns:
+        raise LabError("blank_row", file=name, row=1)
+    check_columns(columns, name, row=1)
     rows = [dict(zip(columns, record, strict=True)) for record in _even(records, columns, name)]
     if not rows:
         raise LabError("no_rows", file=name)
@@ -107,16 +109,6 @@ def _fault_column(rest: str, delimiter: str) -> int:
     length = bisect.bisect_left(range(longest), True, key=at_fault)
     sound = io.StringIO(rest[: length - 1], newline="")
     return len(next(csv.reader(sound, delimiter=delimiter), [""])) - 1
-
-
-def _check_header(columns: list[str], name: str) -> None:
-    if not columns:
-        raise LabError("blank_row", file=name, row=1)
-    for place, column in enumerate(columns, 1):
-        if not column:
-            raise LabError("empty_header", file=name, row=1, position=place)
-        if column in columns[: place - 1]:
-            raise LabError("duplicate_column", file=name, row=1, column=shown(column))
 
 
 def _even(records: Iterator[list[str]], columns: list[str], name: str) -> Iterator[list[str]]:

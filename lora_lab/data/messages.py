@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lora_lab.data import json_rows
+from lora_lab.data.dataset import newlines
 from lora_lab.data.quoting import shown
 from lora_lab.errors import LabError
 
@@ -51,7 +52,7 @@ def _message(message: Any, turn: int, where: dict) -> dict[str, str]:
         raise LabError("chat_content_type", **where, turn=turn, value=shown(content))
     if not content.strip():
         raise LabError("chat_content_empty", **where, turn=turn)
-    return {"role": role, "content": content.replace("\r\n", "\n").replace("\r", "\n")}
+    return {"role": role, "content": newlines(content)}
 
 
 def _check_order(roles: list[str], where: dict) -> None:

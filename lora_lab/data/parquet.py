@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lora_lab.data.quoting import shown
-from lora_lab.data.table import Table
+from lora_lab.data.table import Table, check_columns
 from lora_lab.errors import LabError
 
 UNPACKED_LIMIT_MB = 1000  # a small file may unpack to a huge one
@@ -23,8 +23,8 @@ def read(content: bytes, name: str) -> Table:
         columns = table.column_names
     except (pa.ArrowException, OSError, ValueError, NotImplementedError):
         raise LabError("parquet_unreadable", file=name) from None
-    _check_columns(columns, name)
-    if not table.num_rows:
+    check_columns(columns, name)
+    if not table.num_rows or not columns:
         raise LabError("no_rows", file=name)
     values = [_values(table.column(i), name, column) for i, column in enumerate(columns)]
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
@@ -35,16 +35,6 @@ def _check_size(metadata: Any, name: str) -> None:
     groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
     if sum(group.total_byte_size for group in groups) > UNPACKED_LIMIT_MB * 1_000_000:
         raise LabError("file_too_big", file=name, limit=UNPACKED_LIMIT_MB)
-
-
-def _check_columns(columns: list[str], name: str) -> None:
-    if not columns:
-        raise LabError("no_rows", file=name)
-    for place, column in enumerate(columns, 1):
-        if not column.strip():
-            raise LabError("empty_header", file=name, row=1, position=place)
-        if column in columns[: place - 1]:
-            raise LabError("duplicate_column", file=name, column=shown(column))
 
 
 def _values(column: Any, name: str, title: str) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lora_lab.config import Settings
 from lora_lab.data import columns, messages
-from lora_lab.data.dataset import Dataset, Example
+from lora_lab.data.dataset import Dataset, Example, newlines
 from lora_lab.data.quoting import shown
 from lora_lab.data.table import Table
 from lora_lab.errors import LabError
@@ -19,7 +19,7 @@ def shape(table: Table, settings: Settings) -> Dataset:
     row with a fault.
     """
     if table.stream and settings.shape in ("auto", "text"):
-        text = {"text": _newlines(table.rows[0]["text"]), "row": 1}
+        text = {"text": newlines(table.rows[0]["text"]), "row": 1}
         return Dataset(table.name, "stream", {"text": "text"}, [text])
     roles = columns.find(table, settings)
     make = {"text": _text, "prompt": _prompt, "chat": _chat}[roles.shape]
@@ -54,7 +54,7 @@ def _field(table: Table, row: dict, number: int, column: str) -> str:
         raise LabError("wrong_type", file=table.name, row=number, column=column, value=shown(value))
     if not value.strip():
         raise LabError("empty_field", file=table.name, row=number, column=column)
-    return _newlines(value)
+    return newlines(value)
 
 
 def _value(table: Table, row: dict, number: int, column: str) -> Any:
@@ -62,7 +62,3 @@ def _value(table: Table, row: dict, number: int, column: str) -> Any:
     if value is None:
         raise LabError("missing_field", file=table.name, row=number, column=column)
     return value
-
-
-def _newlines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")

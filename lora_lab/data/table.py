@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from lora_lab.data.quoting import shown
+from lora_lab.errors import LabError
+
 
 @dataclass(frozen=True)
 class Table:
@@ -24,3 +27,12 @@ class Table:
     row_numbers: list[int]
     stream: bool = False
     delimiter: str | None = None
+
+
+def check_columns(columns: list[str], name: str, row: int | None = None) -> None:
+    """Raises LabError for a column without a name, or with another's. row: where names stand."""
+    for place, column in enumerate(columns, 1):
+        if not column.strip():
+            raise LabError("empty_header", file=name, row=row, position=place)
+        if column in columns[: place - 1]:
+            raise LabError("duplicate_column", file=name, row=row, column=shown(column))
