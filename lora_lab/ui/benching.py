@@ -20,7 +20,7 @@ from lora_lab.runs.warm import Warm
 from lora_lab.ui import live, lowrank, uploads
 from lora_lab.ui.bench import SIDE, BenchTab, grid
 from lora_lab.ui.calm import calmly
-from lora_lab.ui.heat import bars, heat, largest
+from lora_lab.ui.heat import MOST_BARS, bars, heat, largest
 from lora_lab.ui.identity import owner
 from lora_lab.ui.markup import note, safe
 from lora_lab.ui.training import QUIET, SLOW
@@ -81,9 +81,11 @@ class Benching:
         return note("bench.enough", self.language, rank=rank, error=round(100 * ENOUGH))
 
     def _bars(self, values: list[float], rank: int) -> str:
-        name = safe(say("bench.values", self.language))
+        name = say("bench.values", self.language)
+        if len(values) > MOST_BARS:
+            name += " " + say("bench.first", self.language, shown=MOST_BARS, count=len(values))
         drawn = bars(values, rank, self.language)
-        return f'<figure class="values"><figcaption>{name}</figcaption>{drawn}</figure>'
+        return f'<figure class="values"><figcaption>{safe(name)}</figcaption>{drawn}</figure>'
 
     # A picture
 
@@ -104,7 +106,7 @@ class Benching:
         told = lab.truncated(factors.S.tolist(), rows, columns, min(int(rank), rows, columns))
         product = factors.product(told["rank"])
         shown = [("bench.original", matrix), ("bench.product", product)]
-        shown += [("bench.difference", 127.5 + (matrix - product))]
+        shown += [("bench.grey", 127.5 + (matrix - product))]
         drawn = "".join(self._image(key, pixels) for key, pixels in shown)
         values = told["singular_values"]
         return [
@@ -141,7 +143,7 @@ class Benching:
                 slider = gr.update(maximum=most, value=value)
                 told = json.dumps(known)
                 yield [told, slider, self._weight(known, value)]
-            elif event["kind"] == "progress":
+            else:
                 yield [gr.skip(), gr.skip(), live.preparing(event, self.language)]
 
     def turn_weight(self, known: str, rank: int) -> list[Any]:

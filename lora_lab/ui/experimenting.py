@@ -10,9 +10,9 @@ import gradio as gr
 
 from lora_lab import lab
 from lora_lab.errors import LabError
-from lora_lab.ui import arms, form, views
+from lora_lab.ui import arms, form, stopping, views
 from lora_lab.ui.identity import owner
-from lora_lab.ui.markup import safe
+from lora_lab.ui.markup import problem_card, safe
 from lora_lab.ui.ranklab import RATES, Section
 from lora_lab.ui.reports import report_links
 from lora_lab.ui.training import Training, make_known
@@ -103,14 +103,6 @@ class Experimenting:
         lab.shelve_arm(run, number, name, who)
         return [f'<p class="note">{safe(say("ranklab.shelved", self.language, name=name))}</p>']
 
-    def stop(self, run: str, request: gr.Request) -> list[Any]:
-        lab.stop(run, owner(request))
-        return [gr.update(interactive=False)]
-
-    def resume(self, run: str, request: gr.Request) -> list[Any]:
-        lab.resume(run, owner(request))
-        return [""]
-
     def look(self, request: gr.Request, run: str, seen: str, *view: Any) -> list[Any]:
         """What the clock asks: everything anew if anything is new. The clock goes while the
         experiment does."""
@@ -118,33 +110,47 @@ class Experimenting:
         if not run:
             return nothing
         who = owner(request)
+        try:
+            place = lab.place_in_queue(run, who) or {}
+            new = self._seen(run, who, seen, place, view)
+            told = lab.experiment(run, who) if new != seen else None
+        except LabError as error:
+            if error.key != "no_such_run":
+                raise
+            return self._gone(error)  # deleted in another tab: there is nothing more to ask
+        return [*self._drawn(told, place, view), new] if told else nothing
+
+    def _seen(self, run: str, who: str, seen: str, *drawn: Any) -> str:
+        """What the page shows once it is drawn with all there is by now."""
         before = json.loads(seen or "[null, 0]")
         offset = before[1] if before[0] == run else 0
-        now = lab.run(run, who)
-        place = lab.place_in_queue(run, who) or {}
-        size = lab.events(run, who, offset)[1]
-        new = json.dumps([run, size, now["state"], now["since"], place, view])
-        if new == seen:
-            return nothing
-        told = lab.experiment(run, who)
-        alive = told["state"] in ("queued", "running")
-        ended = any(group["seconds"] is not None for group in told["groups"])
+        now, size = lab.run(run, who), lab.events(run, who, offset)[1]
+        return json.dumps([run, size, now["state"], now["since"], *drawn])
+
+    def _drawn(
+        self, told: dict[str, Any], place: dict[str, Any], view: tuple[Any, ...]
+    ) -> list[Any]:
+        alive, ended = stopping.alive(told["state"]), bool(arms.ended(told))
         return [
             arms.standing(told, place, self.language),
-            gr.update(visible=alive, interactive=True),
-            gr.update(visible=told["state"] in ("stopped", "failed")),
-            report_links(run, self.language) if ended else "",
-            views.drawn(told, self.language, *view),
+            *stopping.offered(told["state"]),
+            report_links(told["id"], self.language) if ended else "",
+            views.verdict(told, self.language),
+            views.figures(told, self.language, *view),
             gr.update(visible=ended and bool(view)),
-            *self._shelf(told),
+            *self._shelf(told, alive),
             gr.Timer(active=alive),
-            new,
         ]
 
-    def _shelf(self, told: dict[str, Any]) -> list[Any]:
+    def _gone(self, error: LabError) -> list[Any]:
+        """The figures stay to be read; what would need the run goes, the clock too."""
+        hidden, same = gr.update(visible=False), gr.skip()
+        card, clock = problem_card(error, self.language), gr.Timer(active=False)
+        return [card, hidden, hidden, "", same, same, hidden, hidden, same, clock, ""]
+
+    def _shelf(self, told: dict[str, Any], alive: bool) -> list[Any]:
         """The adapters to choose from, once nothing moves any more."""
-        still = told["state"] not in ("queued", "running")
-        choices = arms.adapters(told, self.language) if still else []
+        choices = [] if alive else arms.adapters(told, self.language)
         return [
             gr.update(visible=bool(choices)),
             gr.update(choices=choices, value=choices[0][1] if choices else None),

@@ -82,7 +82,7 @@ def cut_table(events: Events, language: str) -> str:
         for e in events
         if e["kind"] == "cut"
     ]
-    return _table(rows, base, language) + _verdict(events, base, language)
+    return _verdict(events, base, language) + _table(rows, base, language)
 
 
 def compressed_table(events: Events, language: str) -> str:
@@ -97,7 +97,7 @@ def compressed_table(events: Events, language: str) -> str:
         if e["kind"] == "compressed"
     ]
     look = note("inside.compress.look", language)
-    return look + _table(rows, base, language) + _enough(events, base, language)
+    return _enough(events, base, language) + look + _table(rows, base, language)
 
 
 def _table(rows: list[Row], base: dict[str, Any], language: str) -> str:

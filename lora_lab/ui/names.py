@@ -38,8 +38,11 @@ def beside(ends: Sequence[End], x: float, top: float, floor: float) -> str:
     gap, spots = min(APART, (floor - top) / len(ordered)), list[float]()
     for end in ordered:
         spots.append(max(end.y, spots[-1] + gap) if spots else max(end.y, top + 2.0))
-    over = max(0.0, spots[-1] - (floor - 14))
-    return "".join(_end(end, x + GAP, y - over, gap) for end, y in zip(ordered, spots, strict=True))
+    lowest = floor - 14
+    for place in reversed(range(len(spots))):  # what came too low pushes up no more than it must
+        spots[place] = min(spots[place], lowest)
+        lowest = spots[place] - gap
+    return "".join(_end(end, x + GAP, y, gap) for end, y in zip(ordered, spots, strict=True))
 
 
 def _end(end: End, x: float, y: float, gap: float) -> str:

@@ -65,10 +65,11 @@ class Chart:
 
 
 def panels(charts: list[Chart], language: str) -> str:
-    """The charts beside or below each other, each under its title."""
+    """The charts beside or below each other, each under its title; the first has the whole width
+    where it would be left alone."""
     drawn = []
-    for place, each in enumerate(charts, 1):
-        whole = " whole" if place == len(charts) and place % 2 else ""  # nothing stands beside it
+    for place, each in enumerate(charts):
+        whole = " whole" if place == 0 and len(charts) % 2 else ""
         drawn.append(
             f'<section class="panel{whole}"><h2>{safe(each.title)}</h2>'
             f"{plane(each.lines, each.x, each.y, language)}</section>"
@@ -133,7 +134,9 @@ class _Plane:
         return [
             names.End(
                 line.name,
-                number(line.points[-1].y, self.language, 3),
+                self.y.write(line.points[-1].y)
+                if self.y.write
+                else number(line.points[-1].y, self.language, 3),
                 line.style,
                 self._y(line.points[-1].y),
             )

@@ -42,6 +42,7 @@ class Section:
     stop: gr.Button
     resume: gr.Button
     trouble: gr.HTML
+    verdict: gr.HTML
     kept: gr.HTML
     figure: gr.HTML
     finished: gr.Row  # where an arm's adapter may be put on the shelf
@@ -55,7 +56,7 @@ class Section:
     @property
     def live(self) -> list[Any]:
         """What a look at the run redraws."""
-        shown = [self.standing, self.stop, self.resume, self.kept, self.figure]
+        shown = [self.standing, self.stop, self.resume, self.kept, self.verdict, self.figure]
         return [*shown, self.views, self.finished, self.arm, self.clock, self.seen]
 
 
@@ -107,6 +108,7 @@ def _section(kind: str, language: str) -> Section:
     with gr.Column(elem_classes="run"):
         parts["standing"] = gr.HTML()
         parts["trouble"] = gr.HTML()
+        parts["verdict"] = gr.HTML()
         with gr.Row(visible=False) as parts["views"]:
             view = _race_view(language) if kind == "race" else {}
         parts["figure"] = gr.HTML()
@@ -120,7 +122,7 @@ def _section(kind: str, language: str) -> Section:
 
 def _finished(language: str) -> dict[str, Any]:
     parts: dict[str, Any] = {}
-    with gr.Row(visible=False, equal_height=True) as parts["finished"]:
+    with gr.Row(visible=False, elem_classes="finished") as parts["finished"]:
         parts["arm"] = gr.Dropdown(
             [], label=say("ranklab.adapter.label", language), filterable=False, min_width=260
         )

@@ -9,7 +9,7 @@ import gradio as gr
 from lora_lab import lab
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
-from lora_lab.ui import arms
+from lora_lab.ui import arms, stopping
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.experimenting import Experimenting
 from lora_lab.ui.form import written
@@ -99,11 +99,7 @@ def _wire_section(section: Section, does: Experimenting, mine: gr.Tab) -> None:
     shelve = calmly(language, 1)(does.shelve)
     shelved = [section.shelved, section.trouble]
     section.shelve.click(shelve, [section.run, section.arm], shelved, **QUIET)
-    stop = calmly(language, 1)(does.stop)
-    section.stop.click(stop, section.run, [section.stop, section.trouble], **QUIET)
-    resume = calmly(language, 1)(does.resume)
-    resumed = section.resume.click(resume, section.run, [section.seen, section.trouble], **QUIET)
-    resumed.success(**shown)
+    stopping.wire(section, language).success(**shown)
 
 
 def _own_file(race: Section, trains: Training) -> None:

@@ -95,38 +95,47 @@ class Looking:
 def inside(told: dict[str, Any], language: str) -> str:
     """What lab.spectrum tells, as HTML."""
     effective = number(told["effective_rank"], language, 1)
-    lines = [say("inside.mean", language, effective=effective, rank=told["rank"])]
+    used = say("inside.mean", language, effective=effective, rank=told["rank"])
+    size = ""
     if told["relative_norm"] is not None:
-        size = number(100 * told["relative_norm"], language)
-        lines.append(say("inside.size", language, size=size))
+        percent = number(100 * told["relative_norm"], language)
+        size = say("inside.size", language, size=percent)
     shared = told["similarity"]
     return (
-        verdict(" ".join(lines))
+        verdict(used, size)
         + _matrices(told["matrices"], language)
         + (_shared(shared, language) if shared else "")
     )
 
 
 def _matrices(matrices: list[dict[str, Any]], language: str) -> str:
-    keys = ("inside.head.matrix", "inside.head.values", "inside.head.effective", "inside.head.size")
-    heads = "".join(f'<th scope="col">{safe(say(key, language))}</th>' for key in keys)
-    rows = "".join(_matrix(each, language) for each in matrices)
-    table = f'<table class="figures spectra"><tr>{heads}</tr>{rows}</table>'
-    return f'<div class="scrolled" tabindex="0">{table}</div>'
+    """A row a layer, a column a kind of matrix: where the update is large, and where it is thin."""
+    kinds = list(dict.fromkeys(each["matrix"] for each in matrices))
+    rows: dict[str, dict[str, str]] = {}
+    for each in matrices:
+        inside = each["layer"] is not None
+        row = say("inside.layer", language, layer=each["layer"]) if inside else each["path"]
+        rows.setdefault(row, {})[each["matrix"]] = _matrix(each, language)
+    heads = "".join(f'<th scope="col">{safe(kind)}</th>' for kind in kinds)
+    body = "".join(
+        f'<tr><th scope="row">{safe(row)}</th>'
+        + "".join(f"<td>{cells.get(kind, '')}</td>" for kind in kinds)
+        + "</tr>"
+        for row, cells in rows.items()
+    )
+    caption = safe(say("inside.caption", language))
+    table = f"<caption>{caption}</caption><tr><td></td>{heads}</tr>{body}"
+    return (
+        f'<div class="scrolled" tabindex="0"><table class="figures spectra">{table}</table></div>'
+    )
 
 
 def _matrix(told: dict[str, Any], language: str) -> str:
-    if told["layer"] is None:
-        name = told["path"]
-    else:
-        name = say("inside.layer", language, layer=told["layer"], matrix=told["matrix"])
+    """Its singular values as bars, its effective rank, and its size beside W0."""
     share = told["relative_norm"]
-    size = "–" if share is None else f"{number(100 * share, language)}\u00a0%"
+    size = "" if share is None else f" · {number(100 * share, language)}\u00a0%"
     drawn = bars(told["singular_values"], told["rank"], language)
-    return (
-        f'<tr><th scope="row">{safe(name)}</th><td>{drawn}</td>'
-        f"<td>{number(told['effective_rank'], language, 1)}</td><td>{size}</td></tr>"
-    )
+    return f"{drawn}{number(told['effective_rank'], language, 1)}{size}"
 
 
 def _shared(told: dict[str, Any], language: str) -> str:

@@ -46,7 +46,7 @@ def test_a_race_is_run_reloaded_looked_at_and_kept(lab, person):
     expect(page.locator("table.arms tr.best")).to_have_count(2)
     expect(page.locator("table.arms")).to_contain_text("full fine-tuning")
     page.get_by_label("file size").click()
-    expect(figures(page).last).to_contain_text("kB")
+    expect(figures(page).first).to_contain_text("kB")
     for kind in ("PDF", "PNG", "CSV"):
         with page.expect_download() as kept:
             page.get_by_role("link", name=kind, exact=True).click()

@@ -12,8 +12,9 @@ from lora_lab.ui.views import alpha, few, grid, init, race
 
 @dataclass(frozen=True)
 class View:
-    """verdict(told, language): what it came to; charts(told, language, …); table(told, language):
-    the figures. The first and the last as HTML, empty where there is nothing to tell yet."""
+    """verdict(told, language): what it came to; charts(told, language, …), the one that answers the
+    question first; table(told, language): the figures. The first and the last as HTML, empty where
+    there is nothing to tell yet."""
 
     verdict: Callable[[Told, str], str]
     charts: Callable[..., list[Chart]]
@@ -33,8 +34,16 @@ def charts(told: Told, language: str, *choices: str) -> list[Chart]:
     return VIEWS[told["experiment"]["kind"]].charts(told, language, *choices)
 
 
-def drawn(told: Told, language: str, *choices: str) -> str:
-    """All of it as HTML."""
-    view = VIEWS[told["experiment"]["kind"]]
-    pictured = panels(view.charts(told, language, *choices), language)
-    return view.verdict(told, language) + pictured + view.table(told, language)
+def verdict(told: Told, language: str) -> str:
+    return VIEWS[told["experiment"]["kind"]].verdict(told, language)
+
+
+def figures(told: Told, language: str, *choices: str) -> str:
+    """Charts and table as HTML."""
+    table = VIEWS[told["experiment"]["kind"]].table(told, language)
+    return panels(charts(told, language, *choices), language) + table
+
+
+def drawn(told: Told, language: str) -> str:
+    """All of it."""
+    return verdict(told, language) + figures(told, language)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from statistics import mean
 
 from lora_lab.lab.standings import ONE_SEED_NOISE
+from lora_lab.lora.targets import layer_of
 from lora_lab.ui import arms, markup
 from lora_lab.ui.arms import Told
 from lora_lab.ui.plane import STYLES, Axis, Chart, Line, Point
 from lora_lab.ui.views.curves import curves, loss_axis
 from lora_lab.words import number, say
 
-LAYER = re.compile(r"\.(\d+)\.")
-
 
 def charts(told: Told, language: str) -> list[Chart]:
-    """The curves of alpha / r, loss over alpha for each scaling, the update's size by layer."""
+    """Loss over alpha for each scaling; the curves and the update's size by layer of alpha / r."""
     groups = arms.ended(told)
     plain = [group for group in told["groups"] if _scaling(group) == "plain"]
-    drawn = curves(plain, told, language, lambda group: _name(group, language))
-    if groups:
-        drawn += [_over_alpha(groups, told, language), _by_layer(groups, language)]
-    return drawn
+    live = curves(
+        plain, told, language, lambda group: _name(group, language), "ranklab.alpha.curves"
+    )
+    if not groups:
+        return live
+    return [_over_alpha(groups, told, language), *live, _by_layer(groups, language)]
 
 
 def _over_alpha(groups: list[Told], told: Told, language: str) -> Chart:
@@ -51,9 +51,9 @@ def _by_layer(groups: list[Told], language: str) -> Chart:
     for place, group in enumerate(plain):
         layers: dict[int, list[float]] = {}
         for path, share in group["update"].items():
-            found = LAYER.search(path)
-            if found:
-                layers.setdefault(int(found[1]), []).append(100 * share)
+            layer = layer_of(path)
+            if layer is not None:
+                layers.setdefault(layer, []).append(100 * share)
         points = [
             Point(
                 layer, mean(sizes), f"{_name(group, language)}: {_percent(mean(sizes), language)}"
@@ -63,7 +63,7 @@ def _by_layer(groups: list[Told], language: str) -> Chart:
         lines.append(Line(_name(group, language), points, place % STYLES))
     seen = sorted({point.x for line in lines for point in line.points})
     x = Axis(say("ranklab.axis.layer", language), marks=[(at, str(at)) for at in seen])
-    y = Axis(say("ranklab.axis.update", language))
+    y = Axis(say("ranklab.axis.update", language), write=lambda size: _percent(size, language))
     return Chart(say("ranklab.update.chart", language), lines, x, y)
 
 
@@ -81,11 +81,10 @@ def verdict(told: Told, language: str) -> str:
         loss=number(best["heldout_loss"], language, 3),
         rank=told["settings"]["rank"],
     )
-    if near:
-        others = ", ".join(_setting(group, language) for group in near)
-        noise = number(ONE_SEED_NOISE, language, 2)
-        text += " " + say("ranklab.alpha.near", language, noise=noise, others=others)
-    return markup.verdict(text, _sizes(groups, language))
+    others = ", ".join(_setting(group, language) for group in near)
+    noise = number(ONE_SEED_NOISE, language, 2)
+    as_good = say("ranklab.alpha.near", language, noise=noise, others=others) if near else ""
+    return markup.verdict(text, as_good, _sizes(groups, language))
 
 
 def _sizes(groups: list[Told], language: str) -> str:

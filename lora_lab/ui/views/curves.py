@@ -11,17 +11,21 @@ from lora_lab.words import number, say
 
 
 def curves(
-    groups: list[Told], told: Told, language: str, name: Callable[[Told], str]
+    groups: list[Told],
+    told: Told,
+    language: str,
+    name: Callable[[Told], str],
+    title: str = "ranklab.curves",
 ) -> list[Chart]:
     """A chart a dataset, a curve an arm. groups: those of told that are drawn; name: what an arm
-    is called at its curve."""
+    is called at its curve; title: the key of the charts' titles, which name the dataset."""
     by_data: dict[str, list[Told]] = {}
     for group in groups:
         by_data.setdefault(group["data"], []).append(group)
     x, y = Axis(say("chart.step", language)), loss_axis(language)
     return [
         Chart(
-            say("ranklab.curves", language, data=arms.dataset_name(data, told, language)),
+            say(title, language, data=arms.dataset_name(data, told, language)),
             [_curve(place, group, name(group), language) for place, group in enumerate(some)],
             x,
             y,

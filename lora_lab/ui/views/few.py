@@ -18,7 +18,11 @@ def charts(told: Told, language: str) -> list[Chart]:
         return []
     lines = []
     for place, (label, losses) in enumerate(by_arm.items()):
-        name = arms.short(label, language)
+        name = (
+            f"LoRA {arms.short(label, language)}"
+            if label.isdigit()
+            else arms.short(label, language)
+        )
         points = [
             Point(rows, loss, f"{name}, {number(rows, language)}: {number(loss, language, 3)}")
             for rows, loss in losses.items()
@@ -64,7 +68,10 @@ def verdict(told: Told, language: str) -> str:
     }  # fmt: skip
     written = {name: number(loss, language, 2) for name, loss in losses.items()}
     percent = round(100 * max(0.0, share))
-    return markup.verdict(say(key, language, rows=rows, most=most, percent=percent, **written))
+    return markup.verdict(
+        say(key, language, rows=rows, most=most, percent=percent),
+        say("ranklab.few.figures", language, rows=rows, most=most, **written),
+    )
 
 
 def table(told: Told, language: str) -> str:

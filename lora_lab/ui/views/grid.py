@@ -17,7 +17,7 @@ MOSTLY, PARTLY = 0.9, 0.5
 
 
 def charts(told: Told, language: str) -> list[Chart]:
-    """Loss over the learning rate, a line an alpha."""
+    """Loss over alpha × rate, a line an alpha: were alpha only a rate, all would be one line."""
     groups = arms.ended(told)
     if not groups:
         return []
@@ -25,14 +25,14 @@ def charts(told: Told, language: str) -> list[Chart]:
     for place, alpha in enumerate(sorted({_alpha(g) for g in groups})):
         name = f"α {number(alpha, language)}"
         points = [
-            Point(_rate(g), g["heldout_loss"], f"{name}: {arms.loss_of(g, language)}")
+            Point(_product(g), g["heldout_loss"], f"{name}: {arms.loss_of(g, language)}")
             for g in sorted(groups, key=_rate)
             if _alpha(g) == alpha
         ]
         lines.append(Line(name, points, place))
-    marks = [(rate, number(rate, language)) for rate in sorted({_rate(g) for g in groups})]
-    x = Axis(say("ranklab.axis.rate", language), True, marks)
-    return [Chart(say("ranklab.grid.title", language), lines, x, loss_axis(language))]
+    marks = [(each, number(each, language)) for each in sorted({_product(g) for g in groups})]
+    x = Axis(say("ranklab.axis.product", language), True, marks)
+    return [Chart(say("ranklab.grid.chart", language), lines, x, loss_axis(language))]
 
 
 def table(told: Told, language: str) -> str:
@@ -40,11 +40,11 @@ def table(told: Told, language: str) -> str:
     groups = told["groups"]
     alphas, rates = (sorted({of(g) for g in groups}) for of in (_alpha, _rate))
     cells = {(_alpha(g), _rate(g)): g for g in groups}
-    known = [g["heldout_loss"] for g in groups if g["heldout_loss"] is not None]
+    lowest = min((_loss(g) for g in arms.ended(told)), default=0.0)
     head = "".join(f'<th scope="col">{safe(number(rate, language))}</th>' for rate in rates)
     rows = "".join(
         f'<tr><th scope="row">α {safe(number(alpha, language))}</th>'
-        + "".join(_cell(cells[alpha, rate], known, language) for rate in rates)
+        + "".join(_cell(cells[alpha, rate], lowest, language) for rate in rates)
         + "</tr>"
         for alpha in alphas
     )
@@ -55,17 +55,20 @@ def table(told: Told, language: str) -> str:
     )
 
 
-def _cell(group: Told, known: list[float], language: str) -> str:
-    loss = group["heldout_loss"]
+def _cell(group: Told, lowest: float, language: str) -> str:
+    """The loss over the product; what ended above the base has no shade and a sign."""
+    loss, before, share, mark = group["heldout_loss"], group["heldout_loss_before"], 0.0, ""
     if loss is None:
         last = group["curve"][-1][1] if group["curve"] and not group["failed"] else None
         text = arms.loss_of(group, language) if last is None else f"({number(last, language, 2)})"
-        return f"<td>{safe(text)}</td>"
-    low, high = min(known), max(known)
-    share = 0.0 if high == low else (high - loss) / (high - low)
-    mark = " ★" if loss == low else ""
+    else:
+        text = number(loss, language, 2)
+        mark = " ★" if loss == lowest else " ▲" if loss >= before else ""
+        share = (before - min(loss, before)) / (before - lowest) if before > lowest else 0.0
+    product = number(_product(group), language)
     return (
-        f'<td style="--share:{share:.2f}" class="heat-cell">{number(loss, language, 2)}{mark}</td>'
+        f'<td style="--share:{share:.2f}" class="heat-cell">{safe(text)}{mark}'
+        f"<small>{safe(product)}</small></td>"
     )
 
 
@@ -109,9 +112,9 @@ def _gap(diagonals: list[list[Told]], language: str) -> str:
 
 def _diagonals(groups: list[Told]) -> list[list[Told]]:
     """The cells of each product of alpha and rate that has several."""
-    products: dict[str, list[Told]] = {}
+    products: dict[float, list[Told]] = {}
     for group in groups:
-        products.setdefault(f"{_alpha(group) * _rate(group):.3g}", []).append(group)
+        products.setdefault(_product(group), []).append(group)
     return [each for each in products.values() if len(each) > 1]
 
 
@@ -129,6 +132,10 @@ def _alpha(group: Told) -> float:
 
 def _rate(group: Told) -> float:
     return group["changes"]["learning_rate"]
+
+
+def _product(group: Told) -> float:
+    return float(f"{_alpha(group) * _rate(group):.3g}")
 
 
 def _loss(group: Told) -> float:

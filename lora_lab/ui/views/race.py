@@ -20,13 +20,11 @@ TWICE = 2.0  # so much more must a far task gain for the claim to hold
 def charts(
     told: Told, language: str, across: str = "rank", up: str = "heldout_loss"
 ) -> list[Chart]:
-    """The live curves of each dataset, then quality against rank."""
-    drawn = curves(
+    """Quality against rank once there is some, and the live curves of each dataset."""
+    main = [quality(told, language, across, up)] if arms.ended(told) else []
+    return main + curves(
         told["groups"], told, language, lambda group: arms.short(group["label"], language)
     )
-    if arms.ended(told):
-        drawn.append(quality(told, language, across, up))
-    return drawn
 
 
 def verdict(told: Told, language: str) -> str:

@@ -46,7 +46,7 @@ def test_81_becomes_18():
 def test_the_table_grows_and_ends_in_a_verdict():
     assert lowrank.cut_table([{"kind": "progress"}], "en") == ""
     grown = lowrank.cut_table([BASE, ADAPTER, cut(1, 4.0)], "en")
-    assert "W0 cut to rank 1" in grown and "&lt;b&gt;.csv" in grown and "verdict" not in grown
+    assert "W₀ cut to rank 1" in grown and "&lt;b&gt;.csv" in grown and "verdict" not in grown
     whole = lowrank.cut_table([BASE, ADAPTER, cut(1, 4.0), cut(2, 3.5)], "gl")
     assert "Con rango 2" in whole and "3,50" in whole
 
@@ -76,7 +76,8 @@ def test_inside_tells_each_matrix_and_what_is_shared():
     shared = {"phi": [[0.25]], "random": [[0.01]], "matrices": 1, "by_matrix": {}}
     told = {"rank": 2, "effective_rank": 1.9, "relative_norm": None, "matrices": [matrix]}
     drawn = spectrum.inside({**told, "similarity": shared}, "en")
-    assert "layer 3 · q_proj" in drawn and "0.25 <small>(0.01)" in drawn and "1.9 of 2" in drawn
+    assert '<th scope="col">q_proj' in drawn and '<th scope="row">layer 3' in drawn
+    assert "0.25 <small>(0.01)" in drawn and "1.9 of 2" in drawn
     assert "shared" not in spectrum.inside({**told, "similarity": None}, "en")
 
 

@@ -8,7 +8,7 @@ def test_both_scalings_stand_on_one_chart_and_the_best_is_told():
     # Alpha 2, 8, 64 by alpha / r, then by alpha / √r.
     losses = {0: 4.0, 1: 3.5, 2: 3.0, 3: 3.6, 4: 3.03, 5: 6.0}
     sweep = told("alpha", losses.get)
-    _, chart, update = views.charts(sweep, "en")
+    chart, _, update = views.charts(sweep, "en")
     assert [line.name for line in chart.lines] == ["alpha / r", "alpha / √r"]
     assert [point.y for point in chart.lines[0].points] == [4.0, 3.5, 3.0]
     assert [(point.x, point.y) for point in update.lines[0].points] == [(0, 10.0), (1, 20.0)]
