@@ -19,7 +19,8 @@ def title(told: dict[str, Any], language: str) -> str:
     if told["name"]:
         return told["name"]
     model = told["model"].rpartition("/")[2]
-    facts = {"data": told["data"] or say("card.title", language), "model": model}
+    data = live.data_name(told["data"], language) if told["data"] else say("card.title", language)
+    facts = {"data": data, "model": model}
     if told["method"] is None:
         return f"{facts['data']} · {facts['model']}"
     sizes = {name: told[name] for name in ("rank", "alpha", "prefix_tokens")}
@@ -70,7 +71,7 @@ def _facts(told: dict[str, Any], language: str) -> list[tuple[str, str]]:
         ("method", method),
         ("rank", _rank(told, language)),
         ("targets", ", ".join(told["targets"][:SHOWN_TARGETS])),
-        ("data", told["data"] or ""),
+        ("data", live.data_name(told["data"] or "", language)),
         ("loss", _loss(told, language)),
         ("mix", _parts(told, language)),
         ("size", byte_size(told["bytes"], language)),
@@ -157,9 +158,7 @@ def said(*lines: str) -> str:
 
 def waiting(event: dict[str, Any], language: str) -> str:
     """What is being done, while it is."""
-    if event["kind"] == "waiting":
-        return note("queue.place", language, place=event["place"] + 1)
-    phase = event["phase"]
+    phase = event.get("phase", "waiting")
     if phase in ("fetching", "converting", "waiting", "loading"):
         return live.preparing(event, language)
     return f'<div role="status">{note(f"cli.phase.{phase}", language)}</div>'

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from lora_lab.ui import live
 from lora_lab.ui.markup import safe
 from lora_lab.words import number, say
 
@@ -34,15 +35,16 @@ class CompareTab:
 
 
 def lay_out(language: str) -> CompareTab:
-    prompts = gr.Textbox(
-        label=say("compare.prompt.label", language),
-        info=say("compare.prompt.help", language),
-        value=EXAMPLE,
-        lines=2,
-        max_lines=8,
-    )
     adapters, strengths, slots = [], [], []
-    with gr.Row():
+    with gr.Row(equal_height=False):
+        prompts = gr.Textbox(
+            label=say("compare.prompt.label", language),
+            info=say("compare.prompt.help", language),
+            value=EXAMPLE,
+            lines=3,
+            max_lines=8,
+            min_width=260,
+        )
         for place in range(SLOTS):
             with gr.Column(min_width=260, visible=place == 0) as slot, gr.Group():
                 adapters.append(_adapter(place, language))
@@ -53,11 +55,14 @@ def lay_out(language: str) -> CompareTab:
         stop = _button("train.stop", language)
         add = _button("compare.add", language)
     mix = gr.Checkbox(
-        False, label=say("compare.mix.label", language), info=say("compare.mix.help", language)
+        False,
+        label=say("compare.mix.label", language),
+        info=say("compare.mix.help", language),
+        visible=False,
     )
+    problem, answers = gr.HTML(), gr.HTML(empty(language))
     with gr.Accordion(say("compare.more", language), open=False), gr.Row():
         sampling = [_number(*told, language) for told in SAMPLING]
-    problem, answers = gr.HTML(), gr.HTML(empty(language))
     return CompareTab(
         prompts, adapters, strengths, slots, add, write, stop, sampling, mix, problem, answers
     )
@@ -139,14 +144,14 @@ class Answers:
 
     def _answer(self, place: int, prompt: str, cell: Answer) -> str:
         told = [say("compare.tokens", self.language, tokens=cell.tokens)] if cell.tokens else []
-        told += self._measured(place)
         if cell.ended and cell.ended != "end":
             told.append(say(f"compare.ended.{cell.ended}", self.language))
+        told += self._measured(place)
         gap = "" if cell.text[:1].isspace() else " "  # an answer, not a continuation
         return (
             f'<article class="answer c{place}"><h2>{safe(self.columns[place])}</h2>'
-            f"<small>{safe(' · '.join(told))}</small>"
-            f"<p><b>{safe(prompt)}</b>{gap}{safe(cell.text)}</p></article>"
+            f"<p><b>{safe(prompt)}</b>{gap}{safe(cell.text)}</p>"
+            f"<small>{safe(' · '.join(told))}</small></article>"
         )
 
     def _measured(self, place: int) -> list[str]:
@@ -159,15 +164,14 @@ class Answers:
             loss = text["losses"][place]
             if loss is not None:
                 written = number(loss, self.language, 3)
-                told.append(say("compare.heldout", self.language, loss=written, text=text["name"]))
+                name = live.data_name(text["name"], self.language)
+                told.append(say("compare.heldout", self.language, loss=written, text=name))
         return told + self._forgotten(place)
 
     def _forgotten(self, place: int) -> list[str]:
-        """The loss on the base's own kind of text, beside the base's."""
+        """The loss on the base's own kind of text."""
         losses = self.figures.get("base_text", {}).get("losses", [])
         if not losses or losses[place] is None:
             return []
-        loss, base = (number(losses[at], self.language, 3) for at in (place, 0))
-        if place == 0:
-            return [say("compare.english", self.language, loss=loss)]
-        return [say("compare.english_beside", self.language, loss=loss, base=base)]
+        loss = number(losses[place], self.language, 3)
+        return [say("compare.english", self.language, loss=loss)]

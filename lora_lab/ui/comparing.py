@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -15,7 +16,6 @@ from lora_lab.ui import cards, live
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.compare import EXAMPLE, SAMPLING, SLOTS, Answers, CompareTab
 from lora_lab.ui.identity import owner
-from lora_lab.ui.markup import note
 from lora_lab.ui.training import QUIET, SLOW
 from lora_lab.words import number, say
 
@@ -50,7 +50,12 @@ class Comparing:
         """One more column; shown: how many there are."""
         count = min(int(shown or 1) + 1, SLOTS)
         columns = [gr.update(visible=place < count) for place in range(SLOTS)]
-        return [str(count), *columns, gr.update(interactive=count < SLOTS)]
+        return [str(count), *columns, gr.update(interactive=count < SLOTS), gr.update(visible=True)]
+
+    def open_with(self, request: gr.Request, run: str, prompts: str, *chosen: Any) -> list[Any]:
+        """The tab is opened for the adapter of a run."""
+        listed = self.list_adapters(request, prompts, run, *chosen[1:])
+        return [gr.update(selected="compare"), *listed]
 
     def write(self, request: gr.Request, prompts: str, *values: Any) -> Iterator[list[Any]]:
         """The answers as they come; values: adapters, their strengths, whether a mixture of them
@@ -97,7 +102,10 @@ class Comparing:
         names = [say("compare.base", self.language)]
         for id, strength in chosen:
             title = cards.title(lab.adapter(id, who), self.language)
-            names.append(f"{title} × {number(float(strength), self.language)}")
+            dial = {"adapter": title, "strength": number(float(strength), self.language)}
+            names.append(
+                title if float(strength) == 1 else say("compare.dialled", self.language, **dial)
+            )
         return names
 
 
@@ -139,9 +147,7 @@ def show(answers: Answers, event: dict[str, Any]) -> None:
     """Take what an event tells into the answers on the page."""
     kind, language = event["kind"], answers.language
     answers.waiting = ""
-    if kind == "waiting":
-        answers.waiting = note("queue.place", language, place=event["place"] + 1)
-    elif kind == "progress":
+    if kind in ("waiting", "progress"):
         answers.waiting = live.preparing(event, language)
     elif kind == "pieces":
         for piece in event["pieces"]:
@@ -153,19 +159,33 @@ def show(answers: Answers, event: dict[str, Any]) -> None:
         answers.measured(event)
 
 
-def wire(tab: CompareTab, language: str, warm: Warm, shown: list[Any]) -> None:
+@dataclass
+class FromRun:
+    """The way here from a run that is shown: the button, the run's id, the page's tabs."""
+
+    press: gr.Button
+    id: gr.Textbox
+    tabs: gr.Tabs
+
+
+def wire(tab: CompareTab, language: str, warm: Warm, shown: list[Any], run: FromRun) -> None:
     """shown: the events on which the list of adapters is read anew."""
     does = Comparing(tab, language, warm)
     listing = calmly(language, SLOTS + 1)(does.list_adapters)
     listed = [tab.prompts, *tab.adapters]
     gr.on(shown, listing, listed, [*listed, tab.problem], **QUIET)
     count = gr.Textbox("1", visible="hidden")
-    add = calmly(language, SLOTS + 2)(does.add)
-    tab.add.click(add, count, [count, *tab.slots, tab.add, tab.problem], **QUIET)
+    add = calmly(language, SLOTS + 3)(does.add)
+    tab.add.click(add, count, [count, *tab.slots, tab.add, tab.mix, tab.problem], **QUIET)
     inputs = [tab.prompts, *tab.adapters, *tab.strengths, tab.mix, *tab.sampling]
     write = calmly(language, 1)(does.write)
     outputs = [tab.answers, tab.problem]
     tab.write.click(write, inputs, outputs, concurrency_limit=None, **SLOW)
+    open_with = calmly(language, SLOTS + 2)(does.open_with)
+    opened = run.press.click(
+        open_with, [run.id, *listed], [run.tabs, *listed, tab.problem], **QUIET
+    )
+    opened.success(write, inputs, outputs, concurrency_limit=None, **SLOW)
     again = calmly(language, 1)(does.write_again)
     dials = [strength.release for strength in tab.strengths]
     gr.on(dials, again, inputs, outputs, concurrency_limit=None, **SLOW)

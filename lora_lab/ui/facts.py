@@ -46,7 +46,7 @@ def facts(count: dict[str, Any], forecast: dict[str, Any], steps: int, language:
 def unknown(language: str) -> str:
     """The same row while the model's shapes have not been read yet."""
     keys = ("facts.trainable", "facts.file", "facts.memory", "facts.time")
-    return _grid([(say(key, language), "…", "") for key in keys])
+    return _grid([(say(key, language), "…", "\u00a0") for key in keys])
 
 
 def short(count: int, language: str) -> str:

@@ -15,7 +15,8 @@ from lora_lab.words import say
 
 OTHER = "other"  # the model is named in the text field
 UPLOAD = "upload"  # the data is the uploaded file
-ADAPTER = ("method", "rank", "alpha", "targets", "prefix_tokens")
+ADAPTER = ("rank", "alpha", "targets", "method", "prefix_tokens")
+DRAWN = ADAPTER[:2]  # the drawing stands under these, and moves with them
 COLUMNS = ("shape", "text_column", "prompt_column", "response_column", "messages_column")
 PLACED = ("model", "data", *ADAPTER, *COLUMNS)
 FIELDS = {field.name: field for field in dataclasses.fields(Settings)}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from lora_lab.config import Settings, from_json
 from lora_lab.errors import LabError
 from lora_lab.ui.chart import Series, loss_chart
 from lora_lab.ui.markup import problem_card, safe
-from lora_lab.words import byte_size, duration, number, say
+from lora_lab.words import byte_size, duration, number, say, table
 
 Events = list[dict[str, Any]]
 
@@ -19,10 +20,16 @@ def title(run: dict[str, Any], language: str) -> str:
     return say(
         "run.title",
         language,
-        data=run["data"]["name"],
+        data=data_name(run["data"]["name"], language),
         model=settings.model.rsplit("/", 1)[-1],
         method=method(settings.method, _sizes(settings), language),
     )
+
+
+def data_name(file: str, language: str) -> str:
+    """A sample by its title, any other data by its file."""
+    key = f"dataset.{PurePath(file).stem}.title"
+    return say(key, language) if key in table() else file
 
 
 def short_name(place: int, run: dict[str, Any], language: str) -> str:
@@ -129,9 +136,11 @@ def _progress(settings: Settings, events: Events, language: str) -> str:
 
 
 def preparing(last: dict[str, Any] | None, language: str) -> str:
-    """Starting, downloading or loading: last is the latest progress event."""
+    """Waiting for a turn, starting, downloading or loading: last is the latest such event."""
     if last is None:
         return line(say("progress.starting", language))
+    if last["kind"] == "waiting":
+        return line(say("progress.turn", language, place=last["place"]))
     phase = last.get("phase")
     if phase != "fetching":
         still = phase if phase in ("converting", "waiting") else "loading"
@@ -148,7 +157,7 @@ def preparing(last: dict[str, Any] | None, language: str) -> str:
 
 
 def _result(run: dict[str, Any], language: str) -> str:
-    """Held-out loss before and after, and the forecast beside what was measured."""
+    """Held-out loss before and after, what was forgotten, and what it cost."""
     result = run["result"]
     if not result:
         return ""
@@ -161,7 +170,7 @@ def _result(run: dict[str, Any], language: str) -> str:
         speed=round(result["tokens_per_second"]),
     )
     told = line(told) + _forgotten(result, language)
-    return told + _forecast_beside(run.get("forecast") or {}, result, language)
+    return told + _cost(run.get("forecast") or {}, result, language)
 
 
 def _forgotten(result: dict[str, Any], language: str) -> str:
@@ -178,25 +187,22 @@ def _loss(loss: float | None, language: str) -> str:
     return "–" if loss is None else number(loss, language, 3)
 
 
-def _forecast_beside(forecast: dict[str, Any], result: dict[str, Any], language: str) -> str:
-    rows = []
-    for key, measured, write in (
-        ("memory_bytes", result["peak_memory_bytes"], byte_size),
-        ("seconds", result["seconds"], duration),
-    ):
-        if forecast.get(key):
-            name = say(f"result.{key}", language)
-            rows.append(
-                f'<tr><th scope="row">{safe(name)}</th><td>{write(forecast[key], language)}</td>'
-                f"<td>{write(measured, language)}</td></tr>"
-            )
-    if not rows:
-        return ""
-    heads = "".join(
-        f'<th scope="col">{safe(say(key, language))}</th>'
-        for key in ("result.figure", "result.forecast", "result.measured")
-    )
-    return f'<table class="figures"><tr>{heads}</tr>{"".join(rows)}</table>'
+def _cost(forecast: dict[str, Any], result: dict[str, Any], language: str) -> str:
+    """What was measured, each beside its forecast."""
+    told = [
+        say(
+            f"result.{key}",
+            language,
+            measured=write(measured, language),
+            forecast=write(f, language),
+        )
+        for key, measured, write in (
+            ("memory_bytes", result["peak_memory_bytes"], byte_size),
+            ("seconds", result["seconds"], duration),
+        )
+        if (f := forecast.get(key))
+    ]
+    return line(" · ".join(told)) if told else ""
 
 
 def bar(share: float, told: str) -> str:

@@ -20,6 +20,12 @@
     });
     show(query);
   };
+  // Alpha stays at twice the rank until it is set to something else.
+  told.follow = (rank, alpha) => {
+    const after = alpha === 2 * (told.rank ?? rank) ? 2 * rank : alpha;
+    told.rank = rank;
+    return after;
+  };
   told.openRun = (run) => {
     const query = new URLSearchParams(location.search);
     if (run) query.set("run", run);

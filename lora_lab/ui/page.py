@@ -40,7 +40,7 @@ def build(language: str, warm: Warm, *, loopback: bool) -> tuple[gr.Blocks, list
     """The page, and the names of its settings in the order in which their values travel."""
     with gr.Blocks(title="LoRA Lab", delete_cache=CACHE_SECONDS, analytics_enabled=False) as demo:
         _head(demo, language)
-        with gr.Tabs() as tabs:
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab(say("page.train", language), id="train"):
                 samples = sample_choices(lab.sample_datasets(), language)
                 trains = train.lay_out(language, model_choices(), samples)
@@ -60,7 +60,8 @@ def build(language: str, warm: Warm, *, loopback: bool) -> tuple[gr.Blocks, list
                 lists = runs.lay_out(language)
         does = Training(trains, language, warm, loopback=loopback)
         wiring.wire(trains, does, demo)
-        comparing.wire(compares, language, warm, [demo.load, compare_tab.select])
+        from_run = comparing.FromRun(trains.compare, trains.run, tabs)
+        comparing.wire(compares, language, warm, [demo.load, compare_tab.select], from_run)
         shelved = [demo.load, adapters_tab.select]
         shelving.wire(shelf, language, warm, shelved, loopback=loopback)
         running.wire(lists, language, [demo.load, runs_tab.select])

@@ -21,8 +21,11 @@ def summary(check: dict[str, Any], language: str) -> str:
     )
     if check.get("delimiter"):
         told += " " + say(f"data.delimiter.{check['delimiter']}", language)
-    used = ", ".join(f"{role} ← {column}" for role, column in check["columns"].items())
-    return f'<p class="note">{safe(told)} <small>{safe(used)}</small></p>'
+    told += "".join(
+        f" {say(f'preview.role.{role}', language)}: {say('where.column', language, value=column)}."
+        for role, column in check["columns"].items()
+    )
+    return f'<p class="note">{safe(told)}</p>'
 
 
 def preview(told: dict[str, Any], language: str) -> str:

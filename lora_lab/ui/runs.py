@@ -130,7 +130,8 @@ def differences(runs: list[dict[str, Any]], language: str) -> str:
         for name in names
     ]
     if len({run["data"]["name"] for run in runs}) > 1 and "data" not in names:
-        rows.insert(0, (say("setting.data.label", language), [run["data"]["name"] for run in runs]))
+        names_of_data = [live.data_name(run["data"]["name"], language) for run in runs]
+        rows.insert(0, (say("setting.data.label", language), names_of_data))
     rows.append((say("runs.heldout", language), [_loss(run, language) for run in runs]))
     rows.append((say("runs.english", language), [_forgotten(run, language) for run in runs]))
     heads = "".join(

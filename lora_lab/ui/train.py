@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from lora_lab.ui import form
+from lora_lab.ui import facts, form
 from lora_lab.ui.markup import note, safe, step_title
 from lora_lab.words import say
 
@@ -26,18 +26,19 @@ class TrainTab:
     reading: gr.Textbox  # what is known of the rows: their number, how long they are
     data_card: gr.HTML
     columns: gr.Accordion
+    sight: gr.Accordion
     preview: gr.HTML
-    look: gr.Button
-    train: gr.Button
-    problem: gr.HTML
+    drawing: gr.HTML
     opened: gr.Textbox  # changes when the page has been filled in
     facts: gr.HTML
-    drawing: gr.HTML
+    train: gr.Button
+    problem: gr.HTML
     run: gr.Textbox  # the id of the run that is shown
     seen: gr.Textbox  # what of it is shown already
     standing: gr.HTML
     stop: gr.Button
     resume: gr.Button
+    compare: gr.Button
     trouble: gr.HTML
     kept: gr.HTML
     chart: gr.HTML
@@ -51,6 +52,7 @@ class TrainTab:
             self.standing,
             self.stop,
             self.resume,
+            self.compare,
             self.kept,
             self.chart,
             self.sample,
@@ -87,7 +89,7 @@ def _left(language: str, models: list[Any], samples: list[Any]) -> dict[str, Any
     with gr.Row(elem_classes="data-row"):
         widgets["data"] = _choice(samples, "setting.data", language)
         parts["upload"] = gr.UploadButton(
-            say("train.upload", language), size="md", scale=0, min_width=130
+            say("train.upload", language), size="md", scale=0, min_width=166
         )
     parts["uploaded"] = gr.Textbox(visible="hidden")
     parts["reading"] = gr.Textbox(visible="hidden")
@@ -95,16 +97,17 @@ def _left(language: str, models: list[Any], samples: list[Any]) -> dict[str, Any
     with gr.Accordion(say("train.columns", language), open=False, visible=False) as columns:
         widgets |= {name: form.widget(name, language) for name in form.COLUMNS}
     parts["columns"] = columns
-    parts["look"] = gr.Button(say("train.preview", language), size="sm", variant="secondary")
-    parts["preview"] = gr.HTML()
+    with gr.Accordion(say("train.preview", language), open=False) as sight:
+        parts["preview"] = gr.HTML()
+    parts["sight"] = sight
     gr.HTML(step_title(3, "train.adapter", language))
     with gr.Group():
-        widgets |= {name: form.widget(name, language) for name in form.ADAPTER}
+        widgets |= {name: form.widget(name, language) for name in form.DRAWN}
+        parts["drawing"] = gr.HTML(elem_classes="pictured")
+        rest = (name for name in form.ADAPTER if name not in form.DRAWN)
+        widgets |= {name: form.widget(name, language) for name in rest}
     with gr.Accordion(say("train.more", language), open=False):
         widgets |= _more(language)
-    text = say("train.train", language)
-    parts["train"] = gr.Button(text, variant="primary", size="lg", interactive=False)
-    parts["problem"] = gr.HTML()
     parts["opened"] = gr.Textbox(visible="hidden")
     return {"form": form.Form(widgets), **parts}
 
@@ -141,13 +144,16 @@ MORE_GROUPS = {
 
 
 def _right(language: str) -> dict[str, Any]:
-    parts: dict[str, Any] = {"facts": gr.HTML(), "drawing": gr.HTML()}
+    parts: dict[str, Any] = {"facts": gr.HTML(facts.unknown(language))}
+    text = say("train.train", language)
+    parts["train"] = gr.Button(text, variant="primary", size="lg", interactive=False)
+    parts["problem"] = gr.HTML()
     with gr.Column(elem_classes="run"):
         parts["standing"] = gr.HTML(note("train.nothing_yet", language))
         with gr.Row(elem_classes="acts"):
-            for name in ("stop", "resume"):
+            for name in ("stop", "resume", "compare"):
                 text = say(f"train.{name}", language)
-                parts[name] = gr.Button(text, visible=False, size="md", scale=0, min_width=120)
+                parts[name] = gr.Button(text, visible=False, size="md", scale=0, min_width=190)
         parts["trouble"] = gr.HTML()
         parts["chart"] = gr.HTML()
         parts["kept"] = gr.HTML()

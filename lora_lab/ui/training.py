@@ -68,6 +68,12 @@ class Training:
             return [facts_row.unknown(self.language), "", "", own]
         return [*self._picture(self.settings(values), json.loads(known or "{}")), own]
 
+    def at_first(self) -> list[str]:
+        """Facts, drawing and cards of the defaults: they hold the places of what the page asks
+        for once it is open, so that nothing jumps."""
+        settings = Settings()
+        return [*self._picture(settings, {}), self._data_card(settings.data)]
+
     def method(self, chosen: str) -> list[Any]:
         """A method was chosen: the settings that it does not read are put away."""
         return [gr.update(visible=form.used(name, chosen)) for name in form.USED_BY]
@@ -142,22 +148,27 @@ class Training:
             return [
                 problem_card(error, self.language),
                 shown,
+                gr.skip(),
                 *self._roles(columns, chosen),
                 "",
                 "",
             ]
         columns = found["all_columns"] if path else []
-        card = summary(found, self.language)
-        if path is None:
-            card = note(self.samples[settings.data]["card"], self.language) + card
+        if path:
+            card, sight = summary(found, self.language), gr.update(open=_at_a_glance(found))
+        else:
+            card, sight = self._data_card(settings.data), gr.skip()
         told = json.dumps({"rows": found["rows"], "fingerprint": found["fingerprint"]})
         shown = gr.update(visible=bool(columns))
-        return [card, shown, *self._roles(columns, chosen), "", told]
+        return [card, shown, sight, *self._roles(columns, chosen), "", told]
+
+    def _data_card(self, sample: str) -> str:
+        return note(self.samples[sample]["card"], self.language)
 
     def named(self, uploaded: str, *values: Any) -> list[Any]:
         """As check, for a column that was named: the lists of columns stay as they are, since an
         update would close the one that the person has open by now."""
-        card, _, *roles_and_after = self.check(uploaded, *values)
+        card, _, _, *roles_and_after = self.check(uploaded, *values)
         return [card, *roles_and_after[-2:]]
 
     def own_file(self, kept: str) -> tuple[str, str] | None:
@@ -176,7 +187,7 @@ class Training:
 
     def glance(self, uploaded: str, told: str, *values: Any) -> Any:
         """The preview that comes by itself after a check, where it takes no long time."""
-        if 0 < json.loads(told or "{}").get("rows", 0) <= GLANCE_ROWS:
+        if _at_a_glance(json.loads(told or "{}")):
             yield from self.preview(uploaded, *values)
 
     def preview(self, uploaded: str, *values: Any) -> Any:
@@ -194,6 +205,10 @@ class Training:
             return [note("preview.not_here", self.language), gr.skip()]
         names = ("rows", "mean_tokens", "supervised_share", "heldout_rows")
         return [preview(event, self.language), json.dumps({name: event[name] for name in names})]
+
+
+def _at_a_glance(found: dict[str, Any]) -> bool:
+    return 0 < found.get("rows", 0) <= GLANCE_ROWS
 
 
 def sample_choices(samples: Any, language: str) -> list[tuple[str, str]]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from lora_lab import lab
-from lora_lab.config import Settings
+from lora_lab.config import Settings, from_json
+from lora_lab.errors import LabError
+from lora_lab.models import shapes
+from lora_lab.training import rates
 from lora_lab.ui import form, live
 from lora_lab.ui.calm import told
 from lora_lab.ui.exports import links
@@ -17,6 +21,7 @@ from lora_lab.ui.identity import owner
 from lora_lab.ui.markup import problem_card
 from lora_lab.ui.train import TrainTab
 from lora_lab.ui.training import Training, make_known, sample_choices
+from lora_lab.words import say
 
 
 class Watching:
@@ -31,15 +36,18 @@ class Watching:
         path, name = self.trains.source(settings, uploaded)
         make_known(self.trains.warm, settings)
         run = lab.start(settings, owner(request), path, name, json.loads(reading or "{}"))
-        return [run, ""]
+        return [run, "", self.stoppable()]
 
     def stop(self, run: str, request: gr.Request) -> list[Any]:
         lab.stop(run, owner(request))
-        return [gr.update(interactive=False)]
+        return [gr.update(interactive=False, value=say("train.stopping", self.language))]
+
+    def stoppable(self) -> dict[str, Any]:
+        return gr.update(interactive=True, value=say("train.stop", self.language))
 
     def resume(self, run: str, request: gr.Request) -> list[Any]:
         lab.resume(run, owner(request))
-        return [""]
+        return ["", self.stoppable()]
 
     def open(self, request: gr.Request, kept: str) -> list[Any]:
         """The page was opened: its address says which run and which settings; kept: the upload
@@ -47,7 +55,8 @@ class Watching:
         query = dict(request.query_params)
         settings, run, card = Settings(), "", ""
         try:
-            settings, run = self._asked_for(query, owner(request))
+            settings = form.from_query(query)
+            settings, run = self._asked_for(query, settings, owner(request))
         except Exception as error:
             card = problem_card(told(error), self.language)
         shown = form.shown(settings, list(self.trains.models), list(self.trains.samples))
@@ -64,14 +73,21 @@ class Watching:
             card,
         ]
 
-    def _asked_for(self, query: dict[str, str], who: str) -> tuple[Settings, str]:
-        """Settings and run of an address; without a run, this person's newest that still goes."""
-        settings, run = form.from_query(query), query.get("run", "")
+    def _asked_for(
+        self, query: dict[str, str], settings: Settings, who: str
+    ) -> tuple[Settings, str]:
+        """Settings and run of an address; without a run, the one that still goes or, else, this
+        person's last."""
+        run = query.get("run", "")
         if not run:
-            going = (r["id"] for r in lab.runs(who) if _alive(r) and r["task"] == "text")
-            return settings, next(going, "")
-        told = lab.run(run, who)
-        asked = told["settings"]
+            mine = [r for r in lab.runs(who) if r["task"] == "text"]
+            newest = next((r for r in mine if _alive(r)), mine[0] if mine else {"id": ""})
+            return settings, newest["id"]
+        try:
+            told = lab.run(run, who)
+        except LabError:
+            raise LabError("not_your_run") from None
+        asked = as_asked(from_json(told["settings"]))
         if told["task"] != "text":
             return form.from_query({**asked, **query}), ""  # shown in the Rank lab
         return form.from_query({**asked, **query}), run
@@ -91,13 +107,25 @@ class Watching:
         alive = _alive(now)
         return [
             live.standing(now, events, place, self.language),
-            gr.update(visible=alive, interactive=True),
+            gr.update(visible=alive),
             gr.update(visible=now["state"] in ("stopped", "failed")),
+            gr.update(visible=bool(now["adapter"])),
             links([now], self.language) if now["adapter"] else "",
             live.curves(now, events, self.language),
             live.sample(events, self.language),
             new,
         ]
+
+
+def as_asked(settings: Settings) -> dict[str, Any]:
+    """A run's settings for the form: a learning rate that was left to the lab is left to it again,
+    so that it goes on following the rank."""
+    free = replace(settings, learning_rate=0.0)
+    try:
+        taken = rates.settled(free, shapes.shapes(settings.model).small)
+    except LabError:  # a model whose sizes were forgotten since
+        return vars(settings)
+    return vars(free if taken == settings else settings)
 
 
 def _alive(run: dict[str, Any]) -> bool:

@@ -23,6 +23,7 @@ LAST = {"trigger_mode": "always_last"}
 def wire(tab: TrainTab, does: Training, demo: gr.Blocks) -> None:
     """Connect the tab's components to its handlers."""
     runs = Watching(tab, does)
+    _, tab.drawing.value, tab.model_card.value, tab.data_card.value = does.at_first()
     outputs = [*tab.form.all, tab.run, tab.uploaded, tab.opened, tab.trouble]
     opened = demo.load(runs.open, tab.uploaded, outputs, js="() => window.loraLab.kept()", **QUIET)
     # Only now does the form say what the address asks for.
@@ -39,7 +40,11 @@ def _numbers(tab: TrainTab, does: Training) -> None:
     numbers = calmly(does.language, len(outputs) - 1)(does.numbers)
     # A text that is pasted is no input to Gradio, but it is a change.
     typed = (gr.Textbox, gr.Number)
-    touched = [w.change if isinstance(w, typed) else w.input for w in values]
+    rank, alpha = (tab.form.widgets[name] for name in form.DRAWN)
+    touched = [w.change if isinstance(w, typed) or w is alpha else w.input for w in values]
+    follow = "(rank, alpha) => window.loraLab.follow(rank, alpha)"
+    for event in (rank.input, tab.opened.change):
+        event(None, [rank, alpha], alpha, js=follow, api_visibility="private")
     moved = [*touched, tab.reading.change, tab.opened.change]
     gr.on(moved, numbers, [tab.reading, *values], outputs, **LAST, **QUIET)
     remember = "(...values) => window.loraLab.remember(...values)"
@@ -65,7 +70,7 @@ def _data(tab: TrainTab, does: Training) -> None:
     taken = [data, tab.uploaded, *columns]
     take = calmly(language, len(taken))(does.take_upload)
     took = tab.upload.upload(take, tab.upload, [*taken, tab.problem], **QUIET)
-    checked = [tab.data_card, tab.columns, *columns[1:], *after]
+    checked = [tab.data_card, tab.columns, tab.sight, *columns[1:], *after]
     check = calmly(language, len(checked))(does.check)
     asked: dict[str, Any] = {"fn": check, "inputs": source, "outputs": [*checked, tab.problem]}
     named = calmly(language, 1 + len(after))(does.named)
@@ -88,7 +93,7 @@ def _data(tab: TrainTab, does: Training) -> None:
         # The warm process answers in the order of asking: the last check's preview comes last.
         done.success(glance, seen, [*after, tab.problem], trigger_mode="multiple", **SLOW)
     preview = calmly(language, len(after))(does.preview)
-    tab.look.click(preview, source, [*after, tab.problem], **SLOW)
+    tab.sight.expand(preview, source, [*after, tab.problem], **SLOW)
     keep = "(uploaded) => window.loraLab.keep(uploaded)"
     tab.uploaded.change(None, tab.uploaded, None, js=keep, api_visibility="private")
 
@@ -96,15 +101,15 @@ def _data(tab: TrainTab, does: Training) -> None:
 def _run(tab: TrainTab, does: Watching) -> None:
     """A run is started, looked at once a second, stopped and resumed."""
     live, language = tab.live, does.language
-    start = calmly(language, 2)(does.start)
+    start = calmly(language, 3)(does.start)
     inputs = [tab.uploaded, tab.reading, *tab.form.all]
-    tab.train.click(start, inputs, [tab.run, tab.seen, tab.problem], **QUIET)
+    tab.train.click(start, inputs, [tab.run, tab.seen, tab.stop, tab.problem], **QUIET)
     look = calmly(language, len(live))(does.look)
     shown: dict[str, Any] = {"inputs": [tab.run, tab.seen], "outputs": [*live, tab.trouble]}
     gr.on([tab.clock.tick, tab.run.change], look, **shown, **LAST, **QUIET)
     stop = calmly(language, 1)(does.stop)
     tab.stop.click(stop, tab.run, [tab.stop, tab.trouble], **QUIET)
-    resume = calmly(language, 1)(does.resume)
-    tab.resume.click(resume, tab.run, [tab.seen, tab.trouble], **QUIET)
+    resume = calmly(language, 2)(does.resume)
+    tab.resume.click(resume, tab.run, [tab.seen, tab.stop, tab.trouble], **QUIET)
     show = "(run) => window.loraLab.openRun(run)"
     tab.run.change(None, tab.run, None, js=show, api_visibility="private")

@@ -158,6 +158,6 @@ def test_swap_and_mix_live_in_compare(lab, shelf):
     pick(page, "Adapter 2", "pirates")
     page.get_by_label("One more column: their mixture").check()
     press(page, "Write")
-    heads = ["base", "boats × 1", "pirates × 1", "mixture of them"]
+    heads = ["base", "boats", "pirates", "mixture of them"]
     expect(page.locator(".answer h2")).to_have_text([re.compile(head, re.I) for head in heads])
     expect(page.locator(".answer").nth(3)).to_contain_text("ms a token")

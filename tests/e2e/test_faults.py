@@ -60,7 +60,7 @@ def test_columns_that_nobody_knows_can_be_named(lab, person, tmp_path):
     expect(page.get_by_role("alert").first).to_be_visible()
     for label, column in (("Prompt column", "uno"), ("Response column", "dos")):
         pick(page, label, column)
-    expect(page.get_by_text("prompt ← uno, response ← dos")).to_be_visible()
+    expect(page.get_by_text("Prompt: column “uno”. Response: column “dos”.")).to_be_visible()
     expect(page.locator(".example u").first).to_contain_text("It floats")
 
 

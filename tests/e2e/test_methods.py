@@ -39,9 +39,9 @@ def four_runs(lab, person, stories) -> Page:
     for method, called in METHODS.items():
         choose(page, method)
         press(page, "Train")
-        expect(page.locator(".run-title")).to_contain_text(re.compile(f"· {called}( |$)"))
+        expect(page.locator(".run-title")).to_contain_text(re.compile(f"· {called} · "))
         trained(page)
-        expect(page.locator(".standing")).to_contain_text("On English stories")
+        expect(page.locator(".standing")).to_contain_text("on English stories")
     return page
 
 
@@ -70,7 +70,7 @@ def test_four_methods_on_one_chart_and_side_by_side(four_runs):
     for place, called in enumerate(METHODS.values(), 1):
         field = page.get_by_label(f"Adapter {place}", exact=True)
         field.click()
-        option = page.get_by_role("option", name=re.compile(f"· {called}$"))
+        option = page.get_by_role("option", name=re.compile(f"· {called} · "))
         expect(option).to_have_count(1)  # the list before this one folds up slowly
         option.click()
     press(page, "Write")

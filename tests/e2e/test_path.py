@@ -29,7 +29,7 @@ def test_upload_train_watch_reload_compare(lab, person, stories):
     expect(page.locator(POINTS).nth(first)).to_be_attached()
     trained(page)
     expect(page.get_by_role("link", name="Adapter (zip)")).to_be_visible()
-    expect(page.locator(".figures")).to_contain_text("memory")
+    expect(page.locator(".standing")).to_contain_text("Memory")
 
     tab(page, "Compare")
     expect(page.get_by_label("Adapter 1")).to_have_value(re.compile("my stories.csv"))

@@ -51,6 +51,7 @@ def test_stop_resume_and_delete(lab, person, stories):
     press(page, "Train")
     expect(page.locator(".chart svg.wide .s0 circle").nth(5)).to_be_attached()
     press(page, "Stop")
+    expect(page.get_by_role("button", name=re.compile("Stopping|Resume")).first).to_be_visible()
     trained(page, "stopped")
     expect(page.get_by_role("link", name="Adapter (zip)")).to_be_visible()
     step = int(re.search(r"after ([\d,]+) steps", page.locator(".standing").inner_text())[1])
@@ -74,6 +75,7 @@ def test_several_runs_lie_over_each_other(lab, person, stories):
         upload(page, stories)
         expect(page.get_by_text("my stories.csv: 40 rows")).to_be_visible()
         press(page, "Train")
+        expect(page.locator(".run-title")).to_contain_text(f"rank {rank},")
         trained(page)
     tab(page, "Runs")
     for box in page.get_by_role("checkbox").all():

@@ -28,18 +28,18 @@ def test_figures_stand_under_their_column():
     heldout = [{"name": "a.csv", "rows": 4, "losses": [4.0, None]}]
     show(answers, {"kind": "figures", "ms_per_token": [3.1, 3.4], "heldout": heldout})
     base, mine = answers.html().split("<article")[1:]
-    assert "3.1 ms a token" in base and "held-out 4.000 on a.csv" in base
+    assert "3.1 ms a token" in base and "held-out loss 4.000 on a.csv" in base
     assert "3.4 ms a token" in mine and "held-out" not in mine
 
 
-def test_what_each_forgot_stands_beside_the_base_s_own():
+def test_what_each_forgot_stands_in_its_column():
     answers = Answers(["one"], ["base", "mine", "other"], "en")
     english = {"name": "heldout-english.txt", "rows": 13, "losses": [1.98, 2.1, None]}
     figures = {"kind": "figures", "ms_per_token": None, "heldout": [], "base_text": english}
     show(answers, figures)
     base, mine, other = answers.html().split("<article")[1:]
-    assert "on English stories 1.980<" in base
-    assert "on English stories 2.100 (base 1.980)" in mine
+    assert "loss 1.980 on English stories<" in base
+    assert "loss 2.100 on English stories<" in mine
     assert "English" not in other
 
 

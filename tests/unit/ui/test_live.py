@@ -9,7 +9,7 @@ import pytest
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
 from lora_lab.ui import live
-from lora_lab.words import LANGUAGES
+from lora_lab.words import LANGUAGES, say
 
 HOSTILE = "<img src=x onerror=alert(1)>${1}{{1}}"
 TRAIN = {
@@ -41,6 +41,13 @@ def run(state: str, **more: Any) -> dict[str, Any]:
 def test_each_state_is_named_in_each_language(state, language):
     told = live.standing(run(state), [], {}, language)
     assert f'class="state {state}"' in told and "a.csv" in told
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sample_goes_by_its_title_and_a_file_by_its_name(language):
+    told = live.title(run("done", data={"name": "pirate-stories.csv"}), language)
+    assert told.startswith(say("dataset.pirate-stories.title", language) + " · ")
+    assert live.title(run("done", data={"name": "mine.csv"}), language).startswith("mine.csv · ")
 
 
 def test_a_waiting_run_tells_its_place_and_the_wait():

@@ -11,12 +11,12 @@ import gradio as gr
 import pytest
 
 from lora_lab import lab
-from lora_lab.config import METHODS
+from lora_lab.config import METHODS, Settings, from_json
 from lora_lab.runs.warm import Warm
 from lora_lab.ui import form, page, train
 from lora_lab.ui.facts import differing
 from lora_lab.ui.training import Training, sample_choices
-from lora_lab.ui.watching import Watching
+from lora_lab.ui.watching import Watching, as_asked
 from lora_lab.words import LANGUAGES, say
 from tests.expecting import lab_error
 
@@ -102,6 +102,23 @@ def test_a_faulty_address_opens_the_defaults_with_the_reason():
     told = dict(zip(does.tab.form.names, shown, strict=True))
     assert told["rank"]["value"] == form.FIELDS["rank"].default
     assert 'role="alert"' in card and run == uploaded == ""
+
+
+def test_a_link_to_a_run_of_somebody_else_fills_in_its_settings():
+    does = training()
+    query = {"rank": "3", "run": "20260101-000000-0123456789abcdef"}
+    request = SimpleNamespace(query_params=query, headers={}, session_hash="s")
+    *shown, run, _, _, card = Watching(does.tab, does).open(request, "")
+    told = dict(zip(does.tab.form.names, shown, strict=True))
+    assert (told["rank"]["value"], run) == (3, "") and 'role="alert"' in card
+
+
+@pytest.mark.parametrize("rate, shown", [(0.0, 0.0), (0.003, 0.003)])
+def test_a_rate_left_to_the_lab_is_left_to_it_again_when_the_run_is_opened(rate, shown):
+    settings = Settings(rank=64, steps=1, learning_rate=rate)
+    run = lab.run(lab.start(settings, "me"), "me")
+    assert run["settings"]["learning_rate"] > 0
+    assert as_asked(from_json(run["settings"]))["learning_rate"] == shown
 
 
 def test_what_differs_between_settings():
