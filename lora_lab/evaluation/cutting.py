@@ -59,6 +59,14 @@ class Cut:
         return {"kept": kept, "relative_error": (left / whole) ** 0.5 if whole else 0.0}
 
 
+def memory(model: Any, paths: list[str]) -> int:
+    """Bytes that taking the matrices at paths apart adds to the model: the originals kept beside,
+    and U, S and Vh of each in float32."""
+    weights = [matrix(model.get_submodule(path)) for path in paths]
+    kept = sum(weight.numel() * weight.element_size() for weight in weights)
+    return kept + sum(4 * min(weight.shape) * (sum(weight.shape) + 1) for weight in weights)
+
+
 @contextmanager
 def taking_apart(model: Any, paths: list[str]) -> Iterator[Cut]:
     """The matrices at paths, to be cut; afterwards they are what they were, bit for bit."""

@@ -33,7 +33,12 @@ from lora_lab.lab.factorising import (
     truncated,
 )
 from lora_lab.lab.inside import compress, cut_base, spectrum
-from lora_lab.lab.languages import languages_of, measure_languages, start_languages
+from lora_lab.lab.languages import (
+    languages_measured,
+    languages_of,
+    measure_languages,
+    start_languages,
+)
 from lora_lab.lab.offered import describe, fetch, models, sample_datasets
 from lora_lab.lab.planning import check, count, forecast, matrices, preview
 from lora_lab.lab.racing import experiment, planned, shelve_arm, start_experiment
@@ -46,6 +51,7 @@ from lora_lab.lab.training import (
     runs,
     start,
     stop,
+    tidy,
 )
 
 # What the warm process may be asked for.
@@ -91,6 +97,7 @@ __all__ = [
     "fetch",
     "forecast",
     "import_adapter",
+    "languages_measured",
     "languages_of",
     "matrices",
     "matrix_of_file",
@@ -120,5 +127,6 @@ __all__ = [
     "start_experiment",
     "start_languages",
     "stop",
+    "tidy",
     "truncated",
 ]

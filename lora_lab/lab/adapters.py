@@ -9,7 +9,8 @@ from typing import Any
 
 from lora_lab.errors import LabError
 from lora_lab.lab.offered import fetch
-from lora_lab.shelf import archive, card, entry, reading
+from lora_lab.runs import staging
+from lora_lab.shelf import archive, card, entry, reading, room
 
 Events = Iterator[dict[str, Any]]
 Parts = list[tuple[str, float, str]]  # an adapter's folder, its weight, what it is called
@@ -125,6 +126,7 @@ def mix_adapters(
         mixture.save(Path(out))
         told["adapter"] = str(Path(out).absolute())
     elif owner:
+        room.check(owner, told["bytes"])
         about = {"name": name, "origin": "mixed", "model": model}
         told["id"] = entry.create(owner, mixture.save, **about).id
     yield {"kind": "mixed", **told}
@@ -144,19 +146,26 @@ def merge_adapter(folder: str, out: str, model: str = "", precision: str = "floa
 def merge_shelved(id: str, owner: str, precision: str = "float32") -> Events:
     """Heavy. As merge_adapter, for one's own of the shelf; the model is kept there, and packed
     beside itself for download."""
+    from lora_lab.models import measuring
+
     mine = entry.owned(id, owner)
-    mine.path.mkdir(parents=True, exist_ok=True)
-    told = reading.told(mine)
-    for event in merge_adapter(str(mine.adapter), str(mine.merged), told["model"], precision):
-        if event["kind"] == "merged":
-            yield {"kind": "progress", "phase": "packing"}
-            archive.pack(mine.merged, mine.merged.with_suffix(".zip"))
-        yield event
+    model = reading.told(mine)["model"]
+    # In float32, and once more as a zip; what was merged before goes when the new one is there.
+    room.check(owner, 2 * 4 * measuring.describe(model).total)
+    with staging.making(entry.folder()) as making:
+        made = making / mine.merged.name
+        for event in merge_adapter(str(mine.adapter), str(made), model, precision):
+            if event["kind"] == "merged":
+                yield {"kind": "progress", "phase": "packing"}
+                archive.pack(made, making / mine.merged_zip.name)
+                mine.keep_merged(making)
+                event["folder"] = str(mine.merged.absolute())
+            yield event
 
 
 def merged_file(id: str, owner: str) -> Path:
     """The zip of the model an adapter of one's own was merged into."""
-    file = entry.owned(id, owner).merged.with_suffix(".zip")
+    file = entry.owned(id, owner).merged_zip
     if not file.is_file():
         raise LabError("merged_not_here")
     return file

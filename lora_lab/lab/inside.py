@@ -27,6 +27,7 @@ def spectrum(adapter: str, other: str | None = None, model: str | None = None) -
 
     if model:
         yield from fetch(model)
+    yield {"kind": "progress", "phase": "loading"}
     name = model or _made_on(Path(adapter))
     mine = inside.of_matrices(Path(adapter), name)
     theirs = inside.of_matrices(Path(other), name) if other else None
@@ -89,10 +90,12 @@ def cut_base(
     from lora_lab.evaluation.heldout import heldout_loss
     from lora_lab.lora import attaching
     from lora_lab.lora import targets as chosen
+    from lora_lab.training import forecast
 
     folders = [Path(adapter) for adapter in adapters]
     base, rows, measured = yield from _measuring(model, adapters, data)
     paths = chosen.resolve(targets, attaching.matrices(base.model))
+    forecast.check_it_fits({"memory_bytes": cutting.memory(base.model, paths)})
     with cutting.taking_apart(base.model, paths) as cut:
         wanted = cutting.checked_ranks(ranks, cut.most)
         loss = heldout_loss(base.model, rows)
@@ -130,12 +133,12 @@ def _text(adapters: list[Path], data: str | None) -> Any:
     """What losses are measured on, as evaluation.comparing takes it."""
     from lora_lab.data import tokenising
     from lora_lab.evaluation import comparing, forgetting
-    from lora_lab.lab.data import dataset_of, table_of
+    from lora_lab.lab.data import dataset_of
     from lora_lab.runs import texts
 
     if data:
         settings = from_json({"data": data})
-        whole = dataset_of(table_of(settings, None, None), settings)
+        whole = dataset_of(settings)
         _, heldout = tokenising.split(whole, settings.heldout_share, settings.seed)
         return comparing.Text(heldout, settings.max_length)
     found = texts.heldout(adapters[:1])

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from lora_lab.config import HELDOUT_ROWS, Settings, from_json
-from lora_lab.data import tokenising
+from lora_lab.data import shaping, tokenising
 from lora_lab.lab.data import dataset_of, table_of
 from lora_lab.lora import targets
 from lora_lab.models import catalogue, shapes, sources
 from lora_lab.training import counting, speed
 from lora_lab.training import forecast as forecasting
+
+# A trained number in a checkpoint: itself, the best so far and AdamW's two means, in float32; and
+# a new checkpoint is written before the last one goes.
+CHECKPOINT_BYTES = 2 * 4 * 4
 
 
 def count(settings: Settings) -> dict[str, Any]:
@@ -56,7 +60,8 @@ def matrices(model: str) -> list[dict[str, Any]]:
 
 
 def forecast(settings: Settings, reading: dict[str, Any] | None = None) -> dict[str, Any]:
-    """{"memory_bytes", "seconds", "seconds_a_step"}, before anything is loaded.
+    """{"memory_bytes", "seconds", "seconds_a_step", "checkpoint_bytes": the most that it writes to
+    go on from, "disk_bytes": that and its result}, before anything is loaded.
 
     reading: "mean_tokens", "supervised_share" and "heldout_rows", as preview tells them; without
     it, rows are taken to be half of the longest allowed.
@@ -67,7 +72,12 @@ def forecast(settings: Settings, reading: dict[str, Any] | None = None) -> dict[
         supervised_share=_within(told.get("supervised_share", 1.0), 0, 1),
         heldout_rows=round(_within(told.get("heldout_rows", HELDOUT_ROWS), 1, HELDOUT_ROWS)),
     )
-    return forecasting.forecast(shapes.shapes(settings.model), settings, known, speed.known())
+    model = shapes.shapes(settings.model)
+    expected = forecasting.forecast(model, settings, known, speed.known())
+    counted = counting.count(model, settings)
+    checkpoints = CHECKPOINT_BYTES * counted.trainable
+    written = {"checkpoint_bytes": checkpoints, "disk_bytes": checkpoints + counted.file_bytes}
+    return {**expected, **written}
 
 
 def _within(told: Any, low: float, high: float) -> float:
@@ -82,16 +92,12 @@ def check(settings: Settings, path: Path | None = None, name: str | None = None)
     path, name: an uploaded file and what the person calls it; without, settings.data is meant.
     """
     table = table_of(settings, path, name)
-    dataset = dataset_of(table, settings)
+    dataset = shaping.shape(table, settings)
     tokenising.split(dataset, settings.heldout_share, settings.seed)  # what is too short is told
     return {
-        "name": dataset.name,
-        "shape": dataset.shape,
+        **dataset.facts,
         "delimiter": table.delimiter,
-        "columns": dataset.columns,
         "all_columns": table.columns,
-        "rows": len(dataset.examples),
-        "fingerprint": dataset.fingerprint,
         "examples": dataset.examples[:3],
     }
 
@@ -107,7 +113,7 @@ def preview(
     from lora_lab.models import loading
 
     chosen = from_json(settings)
-    dataset = dataset_of(table_of(chosen, Path(path) if path else None, name), chosen)
+    dataset = dataset_of(chosen, Path(path) if path else None, name)
     if not sources.is_here(chosen.model):
         model = catalogue.find(chosen.model)
         yield {"kind": "not_here", "size_bytes": model.size_bytes if model else None}

@@ -12,22 +12,22 @@ from typing import Any
 import psutil
 
 from lora_lab.config import Settings
-from lora_lab.data import tokenising
 from lora_lab.data.dataset import Dataset
 from lora_lab.errors import LabError
 from lora_lab.lab import experiments, standings
-from lora_lab.lab.data import dataset_of, guess, table_of
+from lora_lab.lab.data import guess, to_train_on
 from lora_lab.lab.planning import count, forecast
-from lora_lab.lab.training import check_the_queue
+from lora_lab.lab.training import check_it_fits, check_the_queue
 from lora_lab.models import shapes
 from lora_lab.runs import arms as arms_on_disk
 from lora_lab.runs import folder
 from lora_lab.runs.arms import Arm
-from lora_lab.training import forecast as forecasting
+from lora_lab.shelf import entry, room
 from lora_lab.training import rates
 
 OWN, SEARCH, ONE = RATES = "own", "search", "one"  # whose learning rate an arm trains at
 SEARCHED = 4 * 0.5  # trainings' worth of steps that a search takes: about four, each half as long
+MOST_STEPS = 100_000  # of an experiment's arms together: as many as a single run may have
 STATE_BYTES = 20  # of a trained number: itself, its gradient, two means, the best so far; float32
 Files = dict[str, tuple[Path, str]]  # what settings.data calls an upload -> file and its name
 
@@ -47,12 +47,12 @@ def start_experiment(
     """
     check_the_queue(owner)
     plan = planned(kind, settings, choices, rate, files)
-    forecasting.check_it_fits(plan.expected)
+    check_it_fits(owner, plan.expected)
     told = {
         "kind": kind,
         "arms": [arm.as_json() for arm in plan.arms],
         "forecasts": plan.forecasts,
-        "datasets": [_facts(data, dataset) for data, dataset in plan.datasets.items()],
+        "datasets": [{"data": data, **dataset.facts} for data, dataset in plan.datasets.items()],
         "together": plan.together,
         "rates": rate,
     }
@@ -102,17 +102,34 @@ def planned(
     base = experiments.common(settings)
     arms = experiments.arms_of(kind, base, choices)
     told = [_with_rate(arm, base, kind, rate) for arm in arms]
+    _check_steps(told, base)
     datasets = _datasets([arm.settings(base) for arm in told], files or {})
     forecasts = []
     for arm in told:
         own = arm.settings(base)
-        expected = forecast(own, guess(datasets[own.data]))
+        forecasts.append(forecast(own, guess(datasets[own.data])))
         if not own.learning_rate:
-            expected["seconds"] *= 1 + SEARCHED
-        forecasts.append({name: expected[name] for name in ("memory_bytes", "seconds")})
+            forecasts[-1]["seconds"] *= 1 + SEARCHED
     together, memory = _side_by_side(told, base, forecasts)
     whole = {"memory_bytes": memory, "seconds": sum(each["seconds"] for each in forecasts)}
+    whole["disk_bytes"] = _written(forecasts, together)
     return Plan(base, told, datasets, forecasts, together, whole)
+
+
+def _check_steps(arms: list[Arm], common: Settings) -> None:
+    """Raises LabError where the arms, and what is searched for them, take more steps than one run
+    may."""
+    every = [arm.settings(common) for arm in arms]
+    steps = sum(own.steps * (1 if own.learning_rate else 1 + SEARCHED) for own in every)
+    if steps > MOST_STEPS:
+        raise LabError("too_many_steps", arms=len(arms), steps=round(steps), most=MOST_STEPS)
+
+
+def _written(forecasts: list[dict[str, float]], together: bool) -> float:
+    """Bytes on the disk at most: every arm's result, and the checkpoints of those at work."""
+    checkpoints = [each["checkpoint_bytes"] for each in forecasts]
+    results = sum(each["disk_bytes"] for each in forecasts) - sum(checkpoints)
+    return results + (sum(checkpoints) if together else max(checkpoints))
 
 
 def _with_rate(arm: Arm, common: Settings, kind: str, rate: str) -> Arm:
@@ -153,14 +170,8 @@ def _datasets(settings: list[Settings], files: Files) -> dict[str, Dataset]:
     for each in settings:
         if each.data not in found:
             path, name = files.get(each.data, (None, None))
-            found[each.data] = dataset_of(table_of(each, path, name), each)
-            tokenising.split(found[each.data], each.heldout_share, each.seed)
+            found[each.data] = to_train_on(each, path, name)
     return found
-
-
-def _facts(data: str, dataset: Dataset) -> dict[str, Any]:
-    facts = {"name": dataset.name, "shape": dataset.shape, "fingerprint": dataset.fingerprint}
-    return {"data": data, **facts, "rows": len(dataset.examples)}
 
 
 def _side_by_side(
@@ -200,12 +211,11 @@ def shelve_arm(run_id: str, number: int, name: str, owner: str) -> str:
 
     Raises LabError where there is none, or it is a whole model (full fine-tuning's result).
     """
-    from lora_lab.shelf import entry
-
     run = folder.owned(run_id, owner)
     place = arms_on_disk.adapter_folder(run, number)
     if not (place / "adapter_config.json").is_file():
         raise LabError("no_adapter_yet", run=run_id)
+    room.check(owner, room.size(place))
     copy = partial(shutil.copytree, place)
     model = run.settings.model
     made = entry.create(owner, copy, name=name[: entry.LONGEST_NAME], origin="race", model=model)

@@ -5,7 +5,7 @@ are lists of arms, in a run's config under "experiment":
 
     kind       what the arms are about: race, alpha, grid, few or init
     arms       [Arm as JSON]; an arm's place in this list is its number in events and in arms/<n>/
-    forecasts  [{"memory_bytes", "seconds"}], by arm
+    forecasts  what lab.forecast told of each arm
     datasets   [{"data", "name", "shape", "fingerprint", "rows"}]; rows lie in data/<place>/
     together   whether the arms take turns or, too large for that, go one after the other
     rates      own (each arm at its best rate), search (found here) or one (all at the same)

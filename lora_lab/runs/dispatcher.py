@@ -49,5 +49,6 @@ class Dispatcher:
             self._executor.prepare()
             return
         run = folder.find(now.waiting[0].run)
-        if not self._executor.start(run):
+        # Where it is not waiting any more, somebody else was faster: a command line, or its owner.
+        if not self._executor.start(run) and run.status()["state"] == "queued":
             run.set_status("failed", LabError("worker_died"))

@@ -15,19 +15,23 @@ import json
 import os
 import re
 import secrets
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, TypeVar
 
 import filelock
 
 from lora_lab.config import Settings, from_json, home
 from lora_lab.errors import LabError
+from lora_lab.runs import event_log, staging
 
 ALIVE = ("queued", "running")
-_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{16}")
+GLANCE_SECONDS = 1.0  # a reader holds the lock for a moment when it looks whether a worker lives
+_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Run:
@@ -46,7 +50,7 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        return json.loads((self.path / "config.json").read_text("utf-8"))
+        return self._read("config.json")
 
     @property
     def settings(self) -> Settings:
@@ -65,10 +69,10 @@ class Run:
     def status(self) -> dict[str, Any]:
         """{"state": queued|running|done|stopped|failed, "error": LabError.as_json() or None,
         "since": seconds since the epoch, "pid": the worker's while it runs}."""
-        told = json.loads((self.path / "status.json").read_text("utf-8"))
+        told = self._read("status.json")
         if told["state"] == "running" and not self._held():
             # Read again: the worker may have finished between the two looks.
-            told = json.loads((self.path / "status.json").read_text("utf-8"))
+            told = self._read("status.json")
             if told["state"] == "running":
                 return {**told, "state": "failed", "error": LabError("worker_died").as_json()}
         return told
@@ -88,20 +92,50 @@ class Run:
         """Held by the worker for as long as it lives; the system lets go of it at its death."""
         return filelock.FileLock(self.path / "lock")
 
+    def _read(self, name: str) -> dict[str, Any]:
+        """One of the two small files; a run that was deleted meanwhile is no run any more."""
+        try:
+            return json.loads((self.path / name).read_text("utf-8"))
+        except FileNotFoundError:
+            raise LabError("no_such_run", run=self.id) from None
+
     def _held(self) -> bool:
+        with self._alone(0) as alone:
+            return not alone
+
+    @contextmanager
+    def _alone(self, seconds: float = GLANCE_SECONDS) -> Iterator[bool]:
+        """Whether no worker is on it; while the context lasts, none will be."""
+        if not self.path.is_dir():  # a lock would make it anew
+            raise LabError("no_such_run", run=self.id)
         lock = self.lock()
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=seconds)
         except filelock.Timeout:
-            return True
-        lock.release()
-        return False
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     def ask_to_stop(self) -> None:
         (self.path / "stop").touch()
 
-    def forget_stop(self) -> None:
-        (self.path / "stop").unlink(missing_ok=True)
+    def take_out(self) -> None:
+        """Out of the queue, unless a worker has just taken it from there."""
+        with self._alone() as alone:
+            if alone and self._read("status.json")["state"] == "queued":
+                self.set_status("stopped")
+
+    def requeue(self) -> None:
+        """Into the queue again. Raises LabError("run_not_resumable") where it is there, at work or
+        done."""
+        with self._alone() as alone:
+            if not alone or self._read("status.json")["state"] in ("queued", "done"):
+                raise LabError("run_not_resumable", run=self.id)
+            (self.path / "stop").unlink(missing_ok=True)
+            self.set_status("queued")
 
     def stop_asked(self) -> bool:
         return (self.path / "stop").exists()
@@ -113,64 +147,35 @@ class Run:
         except FileNotFoundError:
             return None
 
-    def resumable(self) -> bool:
-        return self.status()["state"] in ("stopped", "failed")
-
     # What happened
 
-    def events(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """The whole lines after byte offset, and the offset to ask from next time.
-
-        Where no line begins at offset, a resume has cut the file back since (and may have made it
-        longer again): it is then read from its start.
-        """
-        try:
-            with self._events.open("rb") as file:
-                offset = offset if _begins_a_line(file, offset) else 0
-                file.seek(offset)
-                whole, newline, _ = file.read().rpartition(b"\n")
-        except FileNotFoundError:
-            return [], 0
-        lines = whole.split(b"\n") if newline else []
-        return [json.loads(line) for line in lines], offset + len(whole) + len(newline)
+    def events(self, offset: int = 0) -> tuple[list[event_log.Event], int]:
+        """The events after byte offset, and the offset to ask from next time."""
+        return event_log.read(self._events, offset)
 
     def append(self, kind: str, **figures: Any) -> int:
         """Write one event down; returns the size of the events so far in bytes."""
-        line = json.dumps({"kind": kind, "time": time.time(), **figures}, allow_nan=False)
-        with self._events.open("ab") as file:
-            file.write(line.encode() + b"\n")
-            return file.tell()
+        return event_log.append(self._events, kind, **figures)
 
     def cut_events(self, size: int) -> None:
         """Forget the events after the first size bytes: a resume does them again."""
-        with self._events.open("ab") as file:
-            file.truncate(size)
+        event_log.cut(self._events, size)
 
-    def keep_events(self, stays: Callable[[dict[str, Any]], bool]) -> None:
+    def keep_events(self, stays: Callable[[event_log.Event], bool]) -> None:
         """Forget all other events, in one step: a resume does them again."""
-        lines = [json.dumps(event).encode() + b"\n" for event in self.events()[0] if stays(event)]
-        part = self._events.with_suffix(".part")
-        part.write_bytes(b"".join(lines))
-        part.replace(self._events)
+        event_log.keep(self._events, stays)
 
     # Its end
 
     def delete(self) -> None:
         """Take the folder away; refused while a worker is on it."""
-        if self.status()["state"] == "running":
-            raise LabError("run_still_going", run=self.id)
-        # Renamed first: a half-deleted folder must never be listed.
-        gone = self.path.with_name(f".deleted-{self.id}")
-        self.path.rename(gone)
-        shutil.rmtree(gone)
-
-
-def _begins_a_line(file: BinaryIO, offset: int) -> bool:
-    """Whether the byte before offset ends a line."""
-    if offset < 1:
-        return False
-    file.seek(offset - 1)
-    return file.read(1) == b"\n"
+        with self._alone() as alone:
+            if not alone:
+                raise LabError("run_still_going", run=self.id)
+        try:
+            staging.take_away(self.path)
+        except FileNotFoundError:
+            raise LabError("no_such_run", run=self.id) from None
 
 
 def folder() -> Path:
@@ -181,27 +186,21 @@ def create(settings: Settings, owner: str, save_data, **facts: Any) -> Run:
     """A new queued run. save_data(path) writes the rows; the run appears whole or not at all."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     path = folder() / f"{stamp}-{secrets.token_hex(8)}"
-    making = path.with_name(f".making-{path.name}")
-    making.mkdir(parents=True)
-    try:
+    told = {"id": path.name, "task": "text", "owner": owner, "created": time.time()}
+    with staging.making(folder()) as making:
         save_data(making / "data")
-        run = Run(making)
-        told = {"id": path.name, "task": "text", "owner": owner, "created": time.time()}
         write_json(making / "config.json", {**told, "settings": vars(settings), **facts})
-        run.set_status("queued")
+        Run(making).set_status("queued")
         making.rename(path)
-    except BaseException:
-        shutil.rmtree(making, ignore_errors=True)
-        raise
     return Run(path)
 
 
 def find(run_id: str) -> Run:
     """The run of that id. Ids come from outside: anything else than an id finds nothing."""
-    path = folder() / run_id
-    if not _ID.fullmatch(run_id) or not (path / "status.json").exists():
-        raise LabError("no_such_run", run=run_id[:60])
-    return Run(path)
+    told = str(run_id)
+    if not _ID.fullmatch(told) or not (folder() / told / "status.json").exists():
+        raise LabError("no_such_run", run=told[:60])
+    return Run(folder() / told)
 
 
 def owned(run_id: str, owner: str) -> Run:
@@ -218,7 +217,20 @@ def all_runs(owner: str | None = None) -> list[Run]:
         return []
     ids = sorted((path.name for path in folder().iterdir()), reverse=True)
     runs = [Run(folder() / name) for name in ids if _ID.fullmatch(name)]
-    return [run for run in runs if owner is None or run.owner == owner]
+    if owner is None:
+        return runs
+    owners = still_there(runs, lambda run: (run, run.owner))
+    return [run for run, its_owner in owners if its_owner == owner]
+
+
+def still_there(things: Iterable[T], look: Callable[[T], U]) -> Iterator[U]:
+    """What look tells of each run or adapter; what is deleted meanwhile is left out."""
+    for thing in things:
+        try:
+            yield look(thing)
+        except LabError as error:
+            if error.key not in ("no_such_run", "no_such_adapter"):
+                raise
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

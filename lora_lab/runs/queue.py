@@ -51,8 +51,8 @@ class Queue:
 def look() -> Queue:
     """The queue as the folders tell it."""
     working, waiting, last_turn = [], [], dict[str, float]()
-    for run in folder.all_runs():
-        status, told = run.status(), run.config
+    looks = folder.still_there(folder.all_runs(), lambda run: (run, run.status(), run.config))
+    for run, status, told in looks:
         if status["state"] == "queued":
             waiting.append(Ticket(run.id, told["owner"], status["since"]))
         else:

@@ -57,8 +57,9 @@ class Warm:
     def call(self, function: str, **arguments: Any) -> Iterator[dict[str, Any]]:
         """What the function yields. While others are before: {"kind": "waiting", "place": n}.
 
-        Closing the iterator cancels. Raises the LabError that the function raised, "unexpected"
-        for any other exception, and "warm_died" where the process died.
+        It is said again every WAIT_SECONDS, as a "progress" of the function's is: so a page whose
+        reader has left is noticed. Closing the iterator cancels. Raises the LabError that the
+        function raised, "unexpected" for any other exception, "warm_died" where the process died.
         """
         request = _Request(next(self._numbers), function, arguments)
         with self._changed:
@@ -164,13 +165,20 @@ class _Request:
         self.deadline: threading.Timer | None = None
 
     def events(self) -> Iterator[dict[str, Any]]:
+        event: dict[str, Any] = {}
         while True:
-            answer = self.answers.get()
+            try:
+                seconds = WAIT_SECONDS if event.get("kind") == "progress" else None
+                answer = self.answers.get(timeout=seconds)
+            except queue.Empty:
+                yield event
+                continue
             if "error" in answer:
                 raise LabError.from_json(answer["error"])
             if "event" not in answer:
                 return
-            yield answer["event"]
+            event = answer["event"]
+            yield event
 
 
 def log_file() -> Path:

@@ -6,7 +6,12 @@ what a zip says of its own sizes is not believed.
 
 from __future__ import annotations
 
+import errno
+import lzma
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from lora_lab.errors import LabError
@@ -21,6 +26,10 @@ FILES = {
 }
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 MOST_ENTRIES = 1000
+BROKEN = (
+    zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, zlib.error,
+    lzma.LZMAError,
+)  # fmt: skip
 PREFIX = "prefix"  # the folder of a prefix beside LoRA
 DEEPEST = 4  # folders in which the adapter may lie
 
@@ -31,14 +40,17 @@ def unpack(archive: Path, name: str, into: Path) -> None:
     Raises LabError: no zip, a hostile or encrypted one, too large, none or several adapters in it,
     weights as a pickle alone.
     """
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            _check(opened, name)
-            for part, infos in _adapters(opened, name).items():
-                for info in infos:
-                    _take(opened, info, into / part, name)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError) as error:
-        raise LabError("zip_broken", file=name) from error
+    with _opened(archive, name) as opened:
+        for part, infos in _adapters(opened, name).items():
+            for info in infos:
+                _take(opened, info, into / part, name)
+
+
+def size(archive: Path, name: str) -> int:
+    """Bytes that the adapter in a zip says it takes; no more than those are ever read from it.
+    Raises LabError as unpack does."""
+    with _opened(archive, name) as opened:
+        return sum(info.file_size for infos in _adapters(opened, name).values() for info in infos)
 
 
 def pack(folder: Path, archive: Path, texts: dict[str, str] | None = None) -> None:
@@ -57,6 +69,18 @@ def pack(folder: Path, archive: Path, texts: dict[str, str] | None = None) -> No
         for inside, text in texts.items():
             packed.writestr(inside, text)
     part.replace(archive)
+
+
+@contextmanager
+def _opened(archive: Path, name: str) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            _check(opened, name)
+            yield opened
+    except BROKEN as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise  # a full disk is no fault of the zip's
+        raise LabError("zip_broken", file=name) from error
 
 
 def _check(opened: zipfile.ZipFile, name: str) -> None:

@@ -7,7 +7,6 @@ against that base's shapes before anything is kept. Heavy: reads tensors.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from lora_lab.errors import LabError
 from lora_lab.lora import peft_format
 from lora_lab.lora.adapter import Adapter
 from lora_lab.models import catalogue, hub_adapter, loading, measuring, shapes, sources
-from lora_lab.shelf import archive, entry, reading
+from lora_lab.runs import staging
+from lora_lab.shelf import archive, entry, reading, room
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,19 @@ def arrive(owner: str, source: Source, model: str = "") -> tuple[entry.Entry, st
 
     model: its base, where its files do not say it. Raises LabError with the reason why not.
     """
-    entry.folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".arriving-", dir=entry.folder()) as staging:
-        place = Path(staging) / "adapter"
+    if source.archive:
+        room.check(owner, archive.size(source.archive, source.name))
+    with staging.making(entry.folder()) as arriving:
+        place = arriving / "adapter"
         place.mkdir()
         origin = _bring(source, place)
         adapter = peft_format.load(place)
         base = base_of(place, model, source.local_bases)
         check_fits(adapter, measuring.describe(base))
         _forget_claims(place)
+        room.check(owner, room.size(place))
         facts = {"name": source.name, "origin": "imported", "model": base, "source": origin}
-        made = entry.create(owner, lambda to: shutil.copytree(place, to), **facts)
+        made = entry.create(owner, place.rename, **facts)
     return made, _same_base(made.adapter, base)
 
 

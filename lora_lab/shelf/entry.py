@@ -4,10 +4,11 @@
         about.json   name, tags, since when deleted; of one that no run made also owner, created,
                      model (its base) and origin ("imported" or "mixed")
         adapter/     in PEFT's format; a run's own adapter stays in the run's folder
-        merged/      the whole model it was merged into, where that was asked for
+        merged/      the whole model it was merged into, where that was asked for, and merged.zip
 
 An id is a run's, or one of the same kind that no run has. What is deleted is marked, and taken away
-when nobody has wanted it back for a day; a run's adapter then goes with its run alone.
+when nobody has wanted it back for a day, or room is short (room.py); a run's adapter goes with its
+run alone. Whoever changes what is there holds the shelf's lock.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from lora_lab.config import home
 from lora_lab.errors import LabError
 from lora_lab.runs import folder as runs
+from lora_lab.runs import staging
 
 UNDO_SECONDS = 24 * 3600
 LONGEST_NAME, MOST_TAGS, LONGEST_TAG = 80, 12, 30
-_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{16}")
+_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
 
 
 class Entry:
@@ -40,14 +45,16 @@ class Entry:
         self.id, self.run = id, run
         self.path = folder() / id
         self.adapter = run.adapter if run else self.path / "adapter"
-        self.merged = self.path / "merged"
+        self.merged, self.merged_zip = self.path / "merged", self.path / "merged.zip"
 
     @property
     def about(self) -> dict[str, Any]:
         try:
             return json.loads((self.path / "about.json").read_text("utf-8"))
         except FileNotFoundError:
-            return {}
+            if self.run:
+                return {}  # nobody called it anything
+            raise LabError("no_such_adapter", adapter=self.id) from None
 
     @property
     def owner(self) -> str:
@@ -78,34 +85,71 @@ class Entry:
     def restore(self) -> None:
         self._note(deleted=None)
 
+    def keep_merged(self, making: Path) -> None:
+        """Put the model and the zip that were made there in the place of those before."""
+        with self._there():
+            self._drop_merged()
+            for part in (self.merged, self.merged_zip):
+                (making / part.name).rename(part)
+
+    def let_go(self, seconds: float = 0) -> bool:
+        """For good, if it was deleted so many seconds ago and nobody has wanted it back; of a run's
+        adapter what the shelf has of it. Whether something went."""
+        with alone():
+            deleted = self.about.get("deleted")
+            if deleted is None or time.time() - deleted < seconds:
+                return False
+            if self.run:
+                return self._drop_merged()
+            staging.take_away(self.path)
+            return True
+
+    def _drop_merged(self) -> bool:
+        there = self.merged.exists()
+        shutil.rmtree(self.merged, ignore_errors=True)
+        self.merged_zip.unlink(missing_ok=True)
+        return there
+
     def _note(self, **told: Any) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        runs.write_json(self.path / "about.json", {**self.about, **told})
+        with self._there():
+            runs.write_json(self.path / "about.json", {**self.about, **told})
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        """Its folder, for something to be written into; nobody takes it away meanwhile."""
+        with alone():
+            if not self.adapter.is_dir():
+                raise LabError("no_such_adapter", adapter=self.id)
+            self.path.mkdir(exist_ok=True)
+            yield
 
 
 def folder() -> Path:
     return home() / "shelf"
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Nobody else changes the shelf meanwhile."""
+    folder().mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder() / ".lock"):
+        yield
+
+
 def create(owner: str, fill: Callable[[Path], Any], **about: Any) -> Entry:
     """A new entry; fill(path) writes its adapter's folder. It appears whole or not at all."""
     entry = Entry(f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(8)}")
-    making = entry.path.with_name(f".making-{entry.id}")
-    making.mkdir(parents=True)
-    try:
+    with staging.making(folder()) as making:
         fill(making / "adapter")
         told = {"owner": owner, "created": time.time(), **about}
         runs.write_json(making / "about.json", told)
         making.rename(entry.path)
-    except BaseException:
-        shutil.rmtree(making, ignore_errors=True)
-        raise
     return entry
 
 
 def find(id: str) -> Entry:
     """The adapter of that id, deleted or not. Ids come from outside: any other finds nothing."""
-    if _ID.fullmatch(id):
+    if _ID.fullmatch(str(id)):
         if (folder() / id / "adapter").is_dir():
             return Entry(id)
         try:
@@ -114,7 +158,7 @@ def find(id: str) -> Entry:
             entry = None
         if entry and _saved(entry.adapter):
             return entry
-    raise LabError("no_such_adapter", adapter=id[:60])
+    raise LabError("no_such_adapter", adapter=str(id)[:60])
 
 
 def owned(id: str, owner: str) -> Entry:
@@ -137,32 +181,30 @@ def named(name: str) -> Entry:
 
 def all_entries(owner: str | None = None) -> list[Entry]:
     """Every adapter on the shelf, newest first; with an owner, theirs alone."""
-    made = [Entry(run.id, run) for run in runs.all_runs(owner) if _saved(run.adapter)]
-    own = (path.name for path in folder().iterdir()) if folder().exists() else ()
-    others = [Entry(id) for id in own if _ID.fullmatch(id) and (folder() / id / "adapter").is_dir()]
-    kept = [entry for entry in others if not _forgotten(entry)]
-    mine = made + [entry for entry in kept if owner is None or entry.owner == owner]
-    on = [entry for entry in mine if not entry.deleted]
+    looks = runs.still_there(every(owner), lambda each: (each.deleted, each.created, each.id, each))
+    told = list(looks)
+    gone = [entry for deleted, *_, entry in told if deleted]
+    list(runs.still_there(gone, lambda each: each.let_go(UNDO_SECONDS)))
     # Two of one second have ids in any order.
-    return sorted(on, key=lambda entry: (entry.created, entry.id), reverse=True)
+    on = sorted((look for look in told if not look[0]), key=lambda look: look[1:3], reverse=True)
+    return [entry for *_, entry in on]
+
+
+def every(owner: str | None = None) -> list[Entry]:
+    """Runs' adapters and those that no run made, deleted or not; with an owner, theirs alone."""
+    made = [Entry(run.id, run) for run in runs.all_runs(owner) if _saved(run.adapter)]
+    names = [path.name for path in folder().iterdir()] if folder().exists() else []
+    own = [Entry(id) for id in names if _ID.fullmatch(id) and (folder() / id / "adapter").is_dir()]
+    owners = runs.still_there(own, lambda each: (each, each.owner))
+    return made + [entry for entry, its_owner in owners if owner in (None, its_owner)]
 
 
 def forget(id: str) -> None:
     """Take away what the shelf keeps of that id: a run's name, tags and merged model."""
-    shutil.rmtree(folder() / id, ignore_errors=True)
+    with alone():
+        shutil.rmtree(folder() / id, ignore_errors=True)
 
 
 def _saved(adapter: Path) -> bool:
     """Whether a run's adapter, or whole model, is all there: its facts are written last."""
     return (adapter / "lora_lab.json").exists()
-
-
-def _forgotten(entry: Entry) -> bool:
-    """Whether it was deleted so long ago that nobody wants it back; then it goes for good."""
-    deleted = entry.about.get("deleted")
-    if deleted is None or time.time() - deleted < UNDO_SECONDS:
-        return False
-    gone = entry.path.with_name(f".deleted-{entry.id}")
-    entry.path.rename(gone)
-    shutil.rmtree(gone)
-    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +29,7 @@ from lora_lab.words import say
 router = APIRouter(prefix="/keep")
 MOST = 20  # runs in one file
 COLUMNS = ["run", "kind", "step", "epoch", "seconds", "loss"]
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet's formula may begin with
 Runs = Annotated[list[str], Query(alias="run", max_length=MOST)]
 
 
@@ -49,14 +50,13 @@ def links(runs: list[dict[str, Any]], language: str) -> str:
 @router.get("/curves.csv")
 def curves_csv(request: Request, runs: Runs, language: str = words.DEFAULT) -> Response:
     def made(who: str) -> Response:
-        text = io.StringIO()
-        rows = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
-        rows.writeheader()
-        for run in runs:
-            for event in lab.events(run, who)[0]:
-                if event["kind"] in ("train", "heldout"):
-                    rows.writerow({"run": run, **event})
-        return file_of(text.getvalue().encode(), "text/csv; charset=utf-8", "curves.csv")
+        rows = [
+            {"run": run, **event}
+            for run in runs
+            for event in lab.events(run, who)[0]
+            if event["kind"] in ("train", "heldout")
+        ]
+        return table_of(COLUMNS, rows, "curves.csv")
 
     return answer(request, language, made)
 
@@ -102,6 +102,22 @@ def known(language: str) -> str:
 def file_of(content: bytes, media_type: str, name: str) -> Response:
     disposition = {"content-disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type=media_type, headers=disposition)
+
+
+def table_of(columns: Sequence[str], rows: Iterable[dict[str, Any]], name: str) -> Response:
+    """The columns of the rows as CSV. A text that a spreadsheet would take for a formula (a dataset
+    may be called anything) has an apostrophe before it, which spreadsheets do not show."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, extrasaction="ignore")
+    table.writeheader()
+    for row in rows:
+        table.writerow({column: _no_formula(row.get(column)) for column in columns})
+    return file_of(text.getvalue().encode(), "text/csv; charset=utf-8", name)
+
+
+def _no_formula(value: Any) -> Any:
+    formula = isinstance(value, str) and value.startswith(FORMULA)
+    return f"'{value}" if formula else value
 
 
 def zip_of(name: str, write: Callable[[Path], Any]) -> Response:

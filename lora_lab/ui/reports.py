@@ -6,8 +6,6 @@ fingerprint of its data.
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -15,13 +13,13 @@ from starlette.responses import Response
 
 from lora_lab import lab, words
 from lora_lab.ui import arms, live, views
-from lora_lab.ui.exports import answer, file_of, known
+from lora_lab.ui.exports import answer, file_of, known, table_of
 from lora_lab.ui.markup import safe
 from lora_lab.ui.plane import Axis, Chart, Line, Point
 from lora_lab.words import number, say
 
 router = APIRouter(prefix="/keep")
-TYPES = {"pdf": "application/pdf", "png": "image/png", "csv": "text/csv; charset=utf-8"}
+TYPES = {"pdf": "application/pdf", "png": "image/png"}
 LONGEST_ID = 60
 OneRun = Annotated[str, Query(max_length=LONGEST_ID)]
 FIGURES = (
@@ -35,7 +33,8 @@ def report_links(run: str, language: str) -> str:
     """The links to an experiment's page as PDF, PNG and CSV."""
     query = f"run={safe(run)}&amp;language={language}"
     drawn = " · ".join(
-        f'<a href="/keep/report.{kind}?{query}" download>{kind.upper()}</a>' for kind in TYPES
+        f'<a href="/keep/report.{kind}?{query}" download>{kind.upper()}</a>'
+        for kind in (*TYPES, "csv")
     )
     return f'<p class="keep">{safe(say("keep.report", language))} {drawn}</p>'
 
@@ -53,11 +52,8 @@ def report_png(request: Request, run: OneRun, language: str = words.DEFAULT) -> 
 @router.get("/report.csv")
 def report_csv(request: Request, run: OneRun, language: str = words.DEFAULT) -> Response:
     def made(who: str) -> Response:
-        text = io.StringIO()
-        table = csv.DictWriter(text, [*COLUMNS, *FIGURES])
-        table.writeheader()
-        table.writerows(rows(lab.experiment(run, who)))
-        return file_of(text.getvalue().encode(), TYPES["csv"], f"report-{run}.csv")
+        table = rows(lab.experiment(run, who))
+        return table_of([*COLUMNS, *FIGURES], table, f"report-{run}.csv")
 
     return answer(request, language, made)
 

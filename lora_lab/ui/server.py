@@ -35,6 +35,7 @@ def application(*, loopback: bool) -> FastAPI:
 
     @asynccontextmanager
     async def alive(_: FastAPI):
+        lab.tidy()
         dispatcher = Dispatcher()
         warm.start()
         yield

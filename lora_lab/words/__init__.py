@@ -7,8 +7,8 @@ The table is the TOML files beside this one. A key is a dotted path and holds on
     es = "Entrenar"
     gl = "Adestrar"
 
-Texts mention facts as {name}; whole numbers and decimals are written the language's way, and a fact
-{"say": key} stands for another text of the table.
+Texts mention facts as {name}; whole numbers and decimals are written the language's way. A fact
+{"say": key} stands for another text of the table, {"bytes": 82000} for a size with its unit.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def _entries(tree: dict[str, Any], path: str):
 
 def _written(value: Any, language: str) -> Any:
     if isinstance(value, dict):
-        return say(value["say"], language)
+        sized = "bytes" in value
+        return byte_size(value["bytes"], language) if sized else say(value["say"], language)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
     return number(value, language)

@@ -37,6 +37,14 @@ def endless(left):
     finally:
         pathlib.Path(left).touch()
 
+def silent(left):
+    """Says what it does and then nothing, for as long as it takes."""
+    try:
+        yield {"kind": "progress", "phase": "mixing", "pid": os.getpid()}
+        threading.Event().wait()
+    finally:
+        pathlib.Path(left).touch()
+
 def hang():
     yield {"pid": os.getpid()}
     threading.Event().wait()
@@ -52,7 +60,7 @@ def fail():
 def secret():
     yield {"never": True}
 '''
-ALLOWED = ("count", "until", "endless", "hang", "refuse", "fail")
+ALLOWED = ("count", "until", "endless", "silent", "hang", "refuse", "fail")
 
 
 @pytest.fixture
@@ -198,3 +206,13 @@ def test_the_process_ends_when_the_page_is_killed(home):
         worker = psutil.Process(int(running.stdout.readline()))
         running.kill()
     worker.wait(timeout=10)
+
+
+def test_long_work_is_said_again_and_again_so_that_who_left_is_noticed(process, home, monkeypatch):
+    monkeypatch.setattr(warm, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(warm, "CANCEL_SECONDS", 0.2)
+    events = process.call("silent", left=str(home / "left"))
+    told = [next(events) for _ in range(5)]
+    assert told == [told[0]] * 5 and told[0]["phase"] == "mixing"
+    events.close()
+    assert served(process)["pid"] != told[0]["pid"]

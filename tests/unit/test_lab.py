@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 
 from lora_lab import lab
 from lora_lab.config import Settings
+from lora_lab.errors import LabError
 from lora_lab.lab.training import MOST_WAITING
 from lora_lab.models import catalogue
+from lora_lab.runs import folder, queue
 from tests.expecting import lab_error
 
 ROOT = Path(__file__).parents[2]
@@ -115,3 +118,92 @@ def test_only_a_run_that_stands_still_is_resumed(stories):
     lab.stop(run, "ana")
     lab.resume(run, "ana")
     assert lab.run(run, "ana")["state"] == "queued"
+
+
+def test_a_resume_asks_for_what_a_start_asks_for(stories):
+    stopped = lab.start(SMOL, "ana", stories, "s.csv")
+    lab.stop(stopped, "ana")
+    for _ in range(MOST_WAITING):
+        lab.start(SMOL, "ana", stories, "s.csv")
+    with lab_error("too_many_waiting"):
+        lab.resume(stopped, "ana")
+    huge = folder.find(lab.start(SMOL, "brais", stories, "s.csv"))
+    lab.stop(huge.id, "brais")
+    huge.note(forecast={**huge.config["forecast"], "memory_bytes": 1 << 60})
+    with lab_error("not_enough_memory"):
+        lab.resume(huge.id, "brais")
+
+
+def test_two_languages_are_queued_together_or_not_at_all(stories):
+    for _ in range(MOST_WAITING - 1):
+        lab.start(SMOL, "ana", stories, "s.csv")
+    with lab_error("too_many_waiting"):
+        lab.start_languages("ana")
+    assert len(lab.runs("ana")) == MOST_WAITING - 1
+
+
+def test_a_race_may_take_as_many_steps_as_a_run(stories):
+    race = {"ranks": [1, 2, 4, 8], "seeds": 5}
+    lab.planned("race", Settings(steps=5000), race, "one")
+    for steps, rate in ((5001, "one"), (5000, "search")):
+        with lab_error("too_many_steps"):
+            lab.planned("race", Settings(steps=steps), race, rate)
+
+
+def test_a_list_is_told_while_others_delete_what_is_on_it(stories):
+    """Every run goes while it is being listed: no listing breaks, and none tells a run twice."""
+    ids = [lab.start(SMOL, who, stories, "s.csv") for who in ("ana", "brais") * 8]
+    gone = threading.Event()
+
+    def delete():
+        for run in ids:
+            lab.delete(run, folder.find(run).owner)
+        gone.set()
+
+    deleting = threading.Thread(target=delete)
+    deleting.start()
+    while not gone.is_set():
+        told = [run["id"] for run in lab.runs("ana")]
+        assert len(told) == len(set(told))
+        assert len(queue.look().waiting) <= len(ids)
+        lab.shelf("ana")
+    deleting.join()
+    assert lab.runs("ana") == [] and queue.look().waiting == []
+
+
+def test_of_two_who_delete_one_run_one_is_told_it_is_gone(stories):
+    run = folder.find(lab.start(SMOL, "ana", stories, "s.csv"))
+    run.delete()
+    for late in (run.delete, run.status, lambda: run.config, run.requeue, run.take_out):
+        with lab_error("no_such_run"):
+            late()
+
+
+def test_of_two_resumes_at_once_one_counts(stories):
+    run = folder.find(lab.start(SMOL, "ana", stories, "s.csv"))
+    lab.stop(run.id, "ana")
+    heard = []
+
+    def resume():
+        try:
+            run.requeue()
+            heard.append("queued")
+        except LabError as error:
+            heard.append(error.key)
+
+    pressed = [threading.Thread(target=resume) for _ in range(4)]
+    for press in pressed:
+        press.start()
+    for press in pressed:
+        press.join()
+    assert sorted(heard) == ["queued", *["run_not_resumable"] * 3]
+
+
+def test_what_a_worker_holds_is_neither_taken_out_nor_queued_nor_deleted(stories):
+    run = folder.find(lab.start(SMOL, "ana", stories, "s.csv"))
+    with run.lock():
+        run.take_out()
+        for refused in (run.requeue, run.delete):
+            with pytest.raises(LabError):
+                refused()
+    assert run.status()["state"] == "queued"

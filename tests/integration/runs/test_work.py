@@ -109,8 +109,9 @@ def test_a_stop_stops_within_a_step_keeps_the_adapter_and_leaves_no_trace(queued
     assert adapter_bytes(run) == adapter_bytes(undisturbed)
 
 
-def test_a_fault_in_the_middle_resumes_exactly_from_the_last_checkpoint(queued, monkeypatch):
-    undisturbed, run = queued(dropout=0.1), queued(dropout=0.1)
+@pytest.mark.parametrize("told", [{"dropout": 0.1}, {"threads": 2}], ids=["dropout", "shares"])
+def test_a_fault_in_the_middle_resumes_exactly_from_the_last_checkpoint(queued, monkeypatch, told):
+    undisturbed, run = queued(**told), queued(**told)
     run_to_its_end(undisturbed)
 
     def fail():
@@ -228,7 +229,7 @@ def test_the_config_is_enough_to_do_it_again(queued):
     run_to_its_end(run)
     told = json.loads((run.path / "config.json").read_text())
     assert told["settings"]["seed"] == 3
-    assert told["machine"] == {"device": "cpu", "precision": "float32", "threads": 1}
+    assert told["machine"] == {"device": "cpu", "precision": "float32", "threads": 1, "shares": 1}
     assert {"torch", "transformers", "python"} <= told["versions"].keys()
     assert len(told["data"]["fingerprint"]) == 64
 
@@ -277,7 +278,7 @@ def test_a_prefix_run_resumed_is_the_run_never_stopped(queued):
     halved.ask_to_stop()
     run_to_its_end(halved)
     assert halved.status()["state"] == "stopped"
-    halved.forget_stop()
+    halved.requeue()
     run_to_its_end(halved)
     assert adapter_bytes(halved) == adapter_bytes(whole)
     prefixes = [peft_format.load(run.adapter).prefix for run in (whole, halved)]

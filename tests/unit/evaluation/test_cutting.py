@@ -73,3 +73,14 @@ def test_ranks_once_each_and_rising():
 @pytest.mark.parametrize(("most", "ranks"), [(8, [1, 2, 4, 8]), (6, [1, 2, 4, 6]), (1, [1])])
 def test_the_usual_ranks_double_up_to_the_whole(most, ranks):
     assert cutting.checked_ranks(None, most) == ranks
+
+
+@pytest.mark.parametrize("family", PATHS)
+def test_the_memory_it_takes_is_known_before(tmp_path, family):
+    model = tiny_models.save(family, tmp_path, dtype=torch.bfloat16)
+    kept = taken = 0
+    for path in PATHS[family]:
+        weight = model.get_submodule(path).weight.detach()
+        kept += weight.nbytes
+        taken += sum(part.nbytes for part in torch.linalg.svd(weight.float(), full_matrices=False))
+    assert cutting.memory(model, PATHS[family]) == kept + taken

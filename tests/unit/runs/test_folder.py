@@ -118,7 +118,8 @@ def test_a_run_whose_worker_was_killed_says_so_and_can_be_resumed():
     worker.communicate()
     assert run.status()["state"] == "failed"
     assert run.status()["error"]["key"] == "worker_died"
-    assert run.resumable()
+    run.requeue()
+    assert run.status()["state"] == "queued"
 
 
 def test_deleting_takes_the_whole_folder(home):

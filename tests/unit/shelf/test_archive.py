@@ -114,3 +114,30 @@ def test_no_zip_at_all_a_cut_one_and_a_locked_one(files, tmp_path):
     made.write_bytes(bytes(locked))
     with lab_error("zip_encrypted"):
         archive.unpack(made, "a.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_spoiled_bytes_are_told_whatever_packed_them(files, tmp_path, compression):
+    files["adapter_model.safetensors"] = os.urandom(5000) * 3
+    made = zipped(tmp_path / "a.zip", files, compression)
+    with zipfile.ZipFile(made) as opened:
+        info = opened.getinfo("adapter_model.safetensors")
+        start = info.header_offset + 30 + len(info.filename)
+    content = bytearray(made.read_bytes())
+    content[start : start + 2000] = b"\xff" * 2000
+    made.write_bytes(content)
+    with lab_error("zip_broken", file="a.zip"):
+        archive.unpack(made, "a.zip", tmp_path / "out")
+
+
+def test_a_zip_takes_what_it_says_and_no_more_is_ever_read(files, tmp_path):
+    made = zipped(tmp_path / "a.zip", files | {"optimizer.pt": b"x" * 10_000})
+    assert archive.size(made, "a.zip") == sum(map(len, files.values()))
+    real = len(files["adapter_model.safetensors"])
+    lying = made.read_bytes().replace(struct.pack("<L", real), struct.pack("<L", 10))
+    assert lying != made.read_bytes()
+    made.write_bytes(lying)
+    with lab_error("zip_broken", file="a.zip"):
+        archive.unpack(made, "a.zip", tmp_path / "out")
+    taken = tmp_path / "out" / "adapter_model.safetensors"
+    assert not taken.exists() or taken.stat().st_size <= 10

@@ -1,6 +1,7 @@
 """Entries of the shelf: whose they are, what they are called, and how they go and come back."""
 
 import shutil
+import threading
 import time
 
 import pytest
@@ -147,3 +148,51 @@ def test_the_shelf_is_read_without_torch(mine):
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_what_two_change_at_once_is_both_changed(mine):
+    """Names and tags are written by turns; neither takes the other's back."""
+
+    def write(change):
+        for count in range(50):
+            change(count)
+
+    changes = [
+        lambda count: mine.rename(f"boat {count}"),
+        lambda count: mine.tag([f"tag {count}"]),
+    ]
+    writing = [threading.Thread(target=write, args=[change]) for change in changes]
+    for thread in writing:
+        thread.start()
+    for thread in writing:
+        thread.join()
+    assert (mine.about["name"], mine.about["tags"]) == ("boat 49", ["tag 49"])
+
+
+def test_what_went_while_another_wrote_is_told_and_does_not_come_back(mine, run):
+    kept = entry.find(run.id)
+    mine.delete()
+    assert mine.let_go()
+    run.delete()
+    entry.forget(run.id)
+    for each in (mine, kept):
+        for late in (lambda each=each: each.rename("boats"), each.restore):
+            with lab_error("no_such_adapter"):
+                late()
+        assert not each.path.exists()
+    assert ids() == []
+
+
+def test_what_many_read_as_its_time_comes_goes_once(adapter, monkeypatch):
+    for _ in range(20):
+        entry.create("ana", lambda to: shutil.copytree(adapter, to)).delete()
+    late = time.time() + entry.UNDO_SECONDS + 1
+    monkeypatch.setattr(entry.time, "time", lambda: late)
+    heard = []
+    readers = [threading.Thread(target=lambda: heard.append(ids())) for _ in range(8)]
+    for thread in readers:
+        thread.start()
+    for thread in readers:
+        thread.join()
+    assert heard == [[]] * 8
+    assert not [path for path in entry.folder().iterdir() if path.is_dir()]

@@ -53,7 +53,7 @@ def test_a_warning_names_its_column():
 def test_waiting_and_loading_are_told_until_something_comes():
     answers = Answers(["one"], ["base"], "gl")
     show(answers, {"kind": "waiting", "place": 2})
-    assert "Posto 3" in answers.html()
+    assert "2 por diante" in answers.html()
     show(answers, {"kind": "progress", "phase": "loading"})
     assert "Cargando" in answers.html()
     show(answers, {"kind": "pieces", "pieces": []})

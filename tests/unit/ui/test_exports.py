@@ -1,5 +1,6 @@
 """Files to keep, as they are sent."""
 
+import csv
 import io
 import zipfile
 
@@ -44,3 +45,12 @@ def test_an_adapters_zip_holds_the_prefix_beside_it(run, client, tmp_path, monke
 
 def test_a_stranger_gets_none_of_it(run, client):
     assert client.get(f"/keep/adapter.zip?run={run.id}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_a_text_is_no_formula_to_a_spreadsheet(name):
+    rows = [{"data": name, "loss": -0.5, "arm": None, "seeds": 2}]
+    sent = exports.table_of(["data", "loss", "arm", "seeds"], rows, "x.csv")
+    (told,) = csv.DictReader(io.StringIO(sent.body.decode(), newline=""))
+    assert told["data"] == f"'{name}"
+    assert (told["loss"], told["arm"], told["seeds"]) == ("-0.5", "", "2")
