@@ -9,7 +9,7 @@ from typing import Any
 
 from lora_lab.config import Sampling, Settings, from_json
 from lora_lab.lab.adapters import live_mixture
-from lora_lab.lab.data import dataset_of, table_of
+from lora_lab.lab.data import dataset_of
 from lora_lab.lab.offered import fetch
 
 
@@ -58,7 +58,7 @@ def evaluate(
     from lora_lab.evaluation import comparing
 
     chosen = from_json(settings)
-    dataset = dataset_of(table_of(chosen, Path(path) if path else None, None), chosen)
+    dataset = dataset_of(chosen, Path(path) if path else None)
     text = comparing.Text(dataset, chosen.max_length, most=None)
     yield from fetch(chosen.model)
     place = place_of(chosen)
