@@ -25,7 +25,7 @@ from lora_lab.config import Settings
 from lora_lab.data import reading, samples, shaping, tokenising
 from lora_lab.evaluation.heldout import heldout_loss
 from lora_lab.models import loading, sources
-from lora_lab.training import loop, methods, race
+from lora_lab.training import loop, machine, methods, race
 
 HELDOUT = 16  # rows; a measurement at the start and at the end
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     told = parser.parse_args()
-    torch.set_num_threads(1)
+    machine.settle(Settings(device=told.device), small=True).take()
     arms = _arms(told)
     _seconds(arms[:1], True)
     ratios: list[tuple[float, ...]] = []

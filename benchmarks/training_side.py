@@ -23,6 +23,7 @@ from lora_lab.data import batching
 from lora_lab.data.tokenising import Encoded
 from lora_lab.lora import attaching
 from lora_lab.lora.targets import resolve
+from lora_lab.models.shares import share_among
 from lora_lab.training import loop, methods
 
 RANK, ALPHA, BATCH, ROWS, WARM, RATE = 8, 16.0, 8, 256, 2, 2e-4
@@ -172,6 +173,7 @@ def matmul_rate(hidden: int, inner: int, seconds: float = 1.5) -> float:
 def main() -> None:
     side, told = sys.argv[1], json.loads(sys.argv[2])
     torch.set_num_threads(told["threads"])
+    share_among(told["threads"])
     torch.manual_seed(0)
     config = json.loads((Path(told["model"]) / "config.json").read_text())
     shape = config["hidden_size"], config["intermediate_size"]

@@ -10,6 +10,8 @@ from lora_lab.errors import LabError
 from lora_lab.lora import counting, targets
 from lora_lab.models.shapes import Shapes
 
+SHARED_AT_MOST = 20_000_000  # trained numbers, of which each share has a gradient
+
 
 @dataclass(frozen=True)
 class Count:
@@ -36,6 +38,13 @@ def count(shapes: Shapes, settings: Settings) -> Count:
     if adapted and settings.init == "pissa":  # kept as plain LoRA, of twice the rank (inits.py)
         files[0] = _adapter(shapes, settings, 2 * settings.rank)
     return Count(trainable, sum(map(counting.file_bytes, files)), adapted)
+
+
+def shared(settings: Settings, trainable: int) -> bool:
+    """Whether threads share the rows of a batch (models/shares.py). Dropout draws from one
+    generator, in no order among threads; and a large model's gradients are not held several times.
+    """
+    return not settings.dropout and trainable <= SHARED_AT_MOST
 
 
 def _adapter(shapes: Shapes, settings: Settings, rank: int) -> dict[str, counting.Shape]:

@@ -14,7 +14,7 @@ import psutil
 from lora_lab.config import HELDOUT_ROWS, SAMPLE_TOKENS, Settings
 from lora_lab.errors import LabError
 from lora_lab.models.shapes import Matrix, Shapes
-from lora_lab.training.counting import Count, count
+from lora_lab.training.counting import Count, count, shared
 from lora_lab.training.speed import Speed
 
 LEAN = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
@@ -60,16 +60,17 @@ def check_it_fits(expected: dict) -> None:
 # Measured once on a two-core machine and on five models of 0.1 to 135 million parameters.
 FLOAT32 = 4  # bytes
 PROCESS_BYTES = 430e6  # Python with torch and transformers imported
-COMPILED_BYTES = 20e6  # bfloat16 products are compiled for each new shape, about so much a step …
-COMPILED_STEPS = 42  # … until the library's cache is full
+COMPILED_BYTES = 20e6  # bfloat16 products are compiled for each new length of a share, so much …
+COMPILED_SHAPES = 42  # … until the library's cache is full
 SLACK = 1.25  # what the allocator holds beyond the tensors
 LOGITS_BYTES = 40e6  # the loss works on so much of the logits at a time
-SHARE_OF_PEAK = 0.6  # of the multiplying rate, over a whole step of the lean forward
-SHARE_OF_PLAIN = 0.48  # the same of transformers' own forward
+SHARE_OF_PEAK = 0.65  # of the multiplying rate, over a whole step of the lean forward
+SHARE_OF_PLAIN = 0.36  # the same of transformers' own forward
 STEPS_A_LAYER = 160  # small operations a layer costs in a training step, forward and back
 STEPS_A_MAGNITUDE = 40  # the same for one matrix of DoRA
 STEPS_A_TOKEN = 500  # the same for one token of a sample
-MEMORY_RATE = 8e9  # bytes of weights read a second, as one token of a sample needs
+MEMORY_RATE = 8e9  # bytes read a second: of the weights, as one token of a sample needs, …
+ADAPTER_PASSES = 8  # … and so often of what goes into and out of an adapted matrix in a step
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,20 @@ class _Job:
         fast = self.speed.bfloat16 > self.speed.float32 and not self.shapes.small
         fast = fast and not self.full
         return "bfloat16" if fast else "float32"
+
+    @property
+    def shares(self) -> int:
+        """Of a batch's rows, computed at the same time."""
+        if not shared(self.settings, self.trained):
+            return 1
+        return min(self.settings.threads or self.speed.cores, self.settings.batch_size)
+
+    @property
+    def threads(self) -> int:
+        """Those at work in a step, as training/machine.py settles them."""
+        if self.shapes.small:
+            return self.shares
+        return self.settings.threads or self.speed.cores
 
     @property
     def full(self) -> bool:
@@ -133,8 +148,10 @@ class _Job:
         batch keeps for its way back."""
         # A batch of longest rows decides, not a mean one.
         tokens = self.settings.batch_size * min(1.5 * self.row, self.settings.max_length)
-        steps = min(self.settings.steps * self.settings.accumulation, COMPILED_STEPS)
-        compiled = COMPILED_BYTES * steps if self.precision == "bfloat16" else 0
+        shapes = self.settings.steps * self.settings.accumulation * self.shares
+        compiled = (
+            COMPILED_BYTES * min(shapes, COMPILED_SHAPES) if self.precision == "bfloat16" else 0
+        )
         copies = 1 if self.full else 2
         return {
             "process": PROCESS_BYTES + LOGITS_BYTES + compiled,
@@ -174,7 +191,10 @@ class _Job:
         small = self.shapes.layers * STEPS_A_LAYER
         if settings.method == "dora":
             small += len(self.adapted) * STEPS_A_MAGNITUDE
-        return settings.accumulation * (self._compute(tokens, back=True) + small * self.speed.step)
+        beside = self.width * sum(m.in_features + m.out_features for m in self.adapted)
+        seconds = self._compute(tokens, back=True) + small * self.speed.step
+        seconds += ADAPTER_PASSES * tokens * beside / MEMORY_RATE
+        return settings.accumulation * seconds
 
     def _compute(self, tokens: float, back: bool) -> float:
         """Seconds of multiplying: 2 a weight and token forward, as many again for the way back (and
@@ -193,9 +213,7 @@ class _Job:
         ways = 1 if not back else 3 if self.full else 2
         products = one_way * ways + (adapter + attention if back else 0)
         share = SHARE_OF_PEAK if self.lean else SHARE_OF_PLAIN
-        rate = getattr(self.speed, self.precision) * share
-        if s.small and not self.settings.threads:
-            rate /= self.speed.threads  # a small model trains on one thread
+        rate = getattr(self.speed, self.precision) * self.threads * share
         return 2 * products * tokens / rate
 
     def _sample(self) -> float:

@@ -23,11 +23,11 @@ from lora_lab.errors import LabError
 from lora_lab.models import lean
 from lora_lab.models.shares import in_shares
 from lora_lab.training.checkpoint import Checkpoint, Progress
+from lora_lab.training.counting import shared
 from lora_lab.training.methods import Method
 from lora_lab.training.schedule import learning_rate
 
 REPORT_SECONDS = 0.25  # at most so often a train event is written: a page shows no more
-SHARED_AT_MOST = 20_000_000  # trained numbers, of which each share of a batch has a gradient
 
 Gradients = tuple[Tensor | None, ...]
 
@@ -109,10 +109,7 @@ class _Training:
         lengths = [len(row.ids) for row in job.rows]
         self.plan = batching.plan(lengths, self.settings.batch_size, self.settings.seed)
         self.batches = self.plan.batches_at(self.progress.step * self.settings.accumulation)
-        # Dropout draws from one generator, in no order among threads; and a large model's gradients
-        # are not held twice.
-        trained = sum(parameter.numel() for parameter in self.parameters)
-        self.shared = not self.settings.dropout and trained <= SHARED_AT_MOST
+        self.shared = shared(self.settings, sum(p.numel() for p in self.parameters))
         self.began = time.monotonic()
         self.reported = -math.inf  # seconds at the last train event
         self.measured = -1  # the step of the last held-out loss

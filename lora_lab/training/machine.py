@@ -12,6 +12,7 @@ import torch
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
 from lora_lab.models.shares import share_among
+from lora_lab.training import speed
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ def settle(settings: Settings, small: bool) -> Place:
         fast = _fast_in_bfloat16(device) and not (small and device == "cpu")
         fast = fast and settings.method != "full"
         precision = "bfloat16" if fast else "float32"
-    cores = settings.threads or psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    cores = min(cores, os.cpu_count() or 1)
+    cores = min(settings.threads or speed.cores(), os.cpu_count() or 1)
     # A small product gains a fifth from a second thread, and loses far more as soon as another
     # process (the page, an answer) wants that core: threads that wait for each other wait long.
     threads = 1 if small else cores

@@ -10,7 +10,7 @@ from lora_lab.models import shapes
 from lora_lab.training import forecast
 from lora_lab.training.speed import Speed
 
-SPEED = Speed(float32=1e11, bfloat16=4e11, step=1e-5, threads=2)
+SPEED = Speed(float32=5e10, bfloat16=2e11, step=1e-5, cores=2)
 READING = forecast.Reading(mean_tokens=60)
 SMOL = shapes.shapes("smollm2-135m-instruct")
 

@@ -9,7 +9,7 @@ from lora_lab.config import Settings
 from lora_lab.data.tokenising import Encoded
 from lora_lab.evaluation.heldout import heldout_loss
 from lora_lab.models.shares import share_among
-from lora_lab.training import loop, methods
+from lora_lab.training import counting, loop, methods
 from lora_lab.training.race import own_model
 from tests import tiny_models
 
@@ -98,6 +98,6 @@ def test_dropout_draws_the_same_however_many_threads_there_are(base):
 
 def test_a_large_model_s_gradients_are_not_held_twice(base, monkeypatch):
     _, its_weights = trained(base, 1, method="full")
-    monkeypatch.setattr(loop, "SHARED_AT_MOST", 10)
+    monkeypatch.setattr(counting, "SHARED_AT_MOST", 10)
     _, weights = trained(base, 3, method="full")
     assert all(torch.equal(weights[name], tensor) for name, tensor in its_weights.items())
