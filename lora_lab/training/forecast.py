@@ -64,7 +64,7 @@ COMPILED_BYTES = 20e6  # bfloat16 products are compiled for each new length of a
 COMPILED_SHAPES = 42  # … until the library's cache is full
 SLACK = 1.25  # what the allocator holds beyond the tensors
 LOGITS_BYTES = 40e6  # the loss works on so much of the logits at a time
-SHARE_OF_PEAK = 0.65  # of the multiplying rate, over a whole step of the lean forward
+SHARE_OF_PEAK = 0.6  # of the multiplying rate, over a whole step of the lean forward
 SHARE_OF_PLAIN = 0.36  # the same of transformers' own forward
 STEPS_A_LAYER = 160  # small operations a layer costs in a training step, forward and back
 STEPS_A_MAGNITUDE = 40  # the same for one matrix of DoRA
@@ -149,9 +149,9 @@ class _Job:
         # A batch of longest rows decides, not a mean one.
         tokens = self.settings.batch_size * min(1.5 * self.row, self.settings.max_length)
         shapes = self.settings.steps * self.settings.accumulation * self.shares
-        compiled = (
-            COMPILED_BYTES * min(shapes, COMPILED_SHAPES) if self.precision == "bfloat16" else 0
-        )
+        compiled = COMPILED_BYTES * min(shapes, COMPILED_SHAPES)
+        if self.precision != "bfloat16":
+            compiled = 0
         copies = 1 if self.full else 2
         return {
             "process": PROCESS_BYTES + LOGITS_BYTES + compiled,
