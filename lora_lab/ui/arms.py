@@ -7,7 +7,7 @@ from typing import Any
 
 from lora_lab import lab, words
 from lora_lab.errors import LabError
-from lora_lab.ui.live import bar, line, preparing
+from lora_lab.ui.live import bar, data_name, line, preparing
 from lora_lab.ui.markup import problem_card, safe
 from lora_lab.words import byte_size, duration, number, say
 
@@ -26,11 +26,8 @@ def title(run: dict[str, Any], language: str) -> str:
 
 def dataset_name(data: str, told: Told, language: str) -> str:
     """A sample's title, or what the owner calls the file."""
-    key = f"dataset.{data}.title"
-    if key in words.table():
-        return say(key, language)
     sets = told["experiment"]["datasets"]
-    return next((each["name"] for each in sets if each["data"] == data), data)
+    return data_name(next((each["name"] for each in sets if each["data"] == data), data), language)
 
 
 def name(label: str, language: str) -> str:

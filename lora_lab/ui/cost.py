@@ -10,7 +10,7 @@ import gradio as gr
 from lora_lab import lab
 from lora_lab.config import from_json
 from lora_lab.models.catalogue import CATALOGUE, COUNTED_ONLY
-from lora_lab.ui import form, lowrank
+from lora_lab.ui import form, live, lowrank
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.facts import short
 from lora_lab.ui.identity import owner
@@ -160,7 +160,8 @@ def _group(group: dict[str, Any], language: str) -> str:
     keys = ("cost.head.memory", "cost.head.step", "cost.head.seconds", "cost.head.loss")
     heads = [say(key, language, loss=loss) for key in keys]
     rows = [(_run(run, language), _figures_of(run, language)) for run in group["runs"]]
-    return _figures(f"{group['model']} · {group['data']}", heads, rows)
+    data = live.data_name(group["data"], language)
+    return _figures(f"{data} · {group['model']}", heads, rows)
 
 
 def _run(run: dict[str, Any], language: str) -> str:

@@ -86,7 +86,8 @@ class Experimenting:
     def start(self, request: gr.Request, uploaded: str, *values: Any) -> list[Any]:
         asked = self._asked(uploaded, values)
         make_known(self.trains.warm, asked["settings"])
-        return [lab.start_experiment(owner=owner(request), **asked), ""]
+        run = lab.start_experiment(owner=owner(request), **asked)
+        return [run, "", stopping.ready(self.language)]
 
     # What becomes of it
 

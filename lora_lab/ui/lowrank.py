@@ -105,7 +105,8 @@ def _table(rows: list[Row], base: dict[str, Any], language: str) -> str:
     heads = ("bench.head.what", "bench.head.numbers", "bench.head.error", "bench.head.loss")
     head = "".join(f'<th scope="col">{safe(say(key, language))}</th>' for key in heads)
     body = "".join(_row(row, top, language) for row in rows)
-    name = say("bench.caption", language, data=base["data"], rows=base["rows"])
+    data = live.data_name(base["data"], language)
+    name = say("bench.caption", language, data=data, rows=base["rows"])
     return (
         f'<div class="scrolled" tabindex="0"><table class="figures losses">'
         f"<caption>{safe(name)}</caption><tr>{head}</tr>{body}</table></div>"

@@ -14,6 +14,7 @@ from lora_lab.ui.calm import calmly
 from lora_lab.ui.experimenting import Experimenting
 from lora_lab.ui.form import written
 from lora_lab.ui.identity import owner
+from lora_lab.ui.live import data_name
 from lora_lab.ui.markup import problem_card, safe
 from lora_lab.ui.ranklab import RankLab, Section
 from lora_lab.ui.training import QUIET, Training
@@ -29,8 +30,7 @@ def basis(language: str, trains: Training, *values: Any) -> list[Any]:
         "ranklab.basis",
         language,
         model=chosen.model.rsplit("/", 1)[-1],
-        data=arms.dataset_name(chosen.data, {"experiment": {"datasets": []}}, language)
-        or say("ranklab.upload", language),
+        data=data_name(chosen.data, language) or say("ranklab.upload", language),
         rank=chosen.rank,
         targets=written("targets", chosen.targets, language),
     )
@@ -87,8 +87,9 @@ def _wire_section(section: Section, does: Experimenting, mine: gr.Tab) -> None:
         [*touched, mine.select], forecast, inputs, [section.forecast, section.problem],
         trigger_mode="always_last", **QUIET,
     )  # fmt: skip
-    start = calmly(language, 2)(does.start)
-    started = section.go.click(start, inputs, [section.run, section.seen, section.problem], **QUIET)
+    start = calmly(language, 3)(does.start)
+    begun = [section.run, section.seen, section.stop, section.problem]
+    started = section.go.click(start, inputs, begun, **QUIET)
     show = "(run) => window.loraLab.openRace(run)"
     started.success(None, section.run, None, js=show, api_visibility="private")
     look = calmly(language, len(live))(does.look)

@@ -106,7 +106,7 @@ class Shelving:
 
 
 def wire(tab: AdaptersTab, language: str, warm: Warm, shown: list[Any], *, loopback: bool) -> None:
-    """shown: the events on which the shelf is read anew."""
+    """shown: the events on which the shelf is read anew, the opening of the page first."""
     does = Shelving(language, warm, loopback=loopback)
     one, mix, shelf = tab.one, tab.mix, [tab.empty, tab.chosen]
     read = calmly(language, 2)(does.list_adapters)
@@ -128,7 +128,7 @@ def wire(tab: AdaptersTab, language: str, warm: Warm, shown: list[Any], *, loopb
     one["delete"].click(delete, tab.chosen, gone, **QUIET)
     tab.undo.click(undo, tab.deleted, gone, **QUIET)
     blending.wire(tab, language, warm)
-    trilingual.wire(tab.languages, language, warm)
+    trilingual.wire(tab.languages, language, warm, shown[0])
 
 
 def _bring(tab: AdaptersTab, does: Shelving, brought: list[Any]) -> None:

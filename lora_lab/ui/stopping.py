@@ -10,6 +10,7 @@ from lora_lab import lab
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.identity import owner
 from lora_lab.ui.training import QUIET
+from lora_lab.words import say
 
 
 def alive(state: str) -> bool:
@@ -18,10 +19,12 @@ def alive(state: str) -> bool:
 
 def offered(state: str) -> list[Any]:
     """What a run's state makes of both buttons."""
-    return [
-        gr.update(visible=alive(state), interactive=True),
-        gr.update(visible=state in ("stopped", "failed")),
-    ]
+    return [gr.update(visible=alive(state)), gr.update(visible=state in ("stopped", "failed"))]
+
+
+def ready(language: str) -> dict[str, Any]:
+    """The Stop button of a run that was only just started or resumed."""
+    return gr.update(interactive=True, value=say("train.stop", language))
 
 
 class Shown(Protocol):
@@ -39,13 +42,12 @@ def wire(shown: Shown, language: str) -> Any:
 
     def stopped(run: str, request: gr.Request) -> list[Any]:
         lab.stop(run, owner(request))
-        return [gr.update(interactive=False)]
+        return [gr.update(interactive=False, value=say("train.stopping", language))]
 
     def resumed(run: str, request: gr.Request) -> list[Any]:
         lab.resume(run, owner(request))
-        return [""]
+        return ["", ready(language)]
 
     shown.stop.click(calmly(language, 1)(stopped), shown.run, [shown.stop, shown.trouble], **QUIET)
-    return shown.resume.click(
-        calmly(language, 1)(resumed), shown.run, [shown.seen, shown.trouble], **QUIET
-    )
+    resumes, anew = calmly(language, 2)(resumed), [shown.seen, shown.stop, shown.trouble]
+    return shown.resume.click(resumes, shown.run, anew, **QUIET)

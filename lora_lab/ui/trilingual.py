@@ -26,6 +26,7 @@ ROWS = ("base", "french", "german", "both")
 class LanguagesPart:
     """The section's components. ready: the runs to be measured as soon as both have ended."""
 
+    section: gr.Accordion
     start: gr.Button
     measure: gr.Button
     standing: gr.HTML
@@ -36,7 +37,7 @@ class LanguagesPart:
 
 
 def lay_out(language: str) -> LanguagesPart:
-    with gr.Accordion(say("languages.title", language), open=False):
+    with gr.Accordion(say("languages.title", language), open=False) as section:
         gr.HTML(note("languages.what", language))
         with gr.Row():
             start, measure = (
@@ -47,7 +48,8 @@ def lay_out(language: str) -> LanguagesPart:
             )
         parts = gr.HTML(), gr.HTML(), gr.HTML()
     ready = gr.Textbox("", visible="hidden")
-    return LanguagesPart(start, measure, *parts, ready, gr.Timer(LOOK_SECONDS, active=False))
+    clock = gr.Timer(LOOK_SECONDS, active=False)
+    return LanguagesPart(section, start, measure, *parts, ready, clock)
 
 
 class Trilingual:
@@ -56,19 +58,31 @@ class Trilingual:
     def __init__(self, language: str, warm: Warm):
         self.language, self.warm = language, warm
 
+    def found(self, request: gr.Request) -> list[Any]:
+        """The page was opened: the section unfolds where there is something to show in it."""
+        runs = lab.languages_of(owner(request))
+        measured = lab.languages_measured(runs)
+        return [
+            gr.update(open=bool(runs)),
+            *self._stand(runs),
+            table(measured, self.language) if measured else "",
+        ]
+
     def start(self, request: gr.Request) -> list[Any]:
         lab.start_languages(owner(request))
-        return [gr.Timer(active=True), ""]
+        return [gr.Timer(active=True), "", ""]
 
     def look(self, request: gr.Request) -> list[Any]:
         """How both runs stand; when they have ended, the clock stops and they are measured."""
         runs = lab.languages_of(owner(request))
+        ready = not _going(runs) and bool(runs) and all(run["adapter"] for run in runs)
+        return [*self._stand(runs), ",".join(run["id"] for run in runs) if ready else gr.skip()]
+
+    def _stand(self, runs: list[dict[str, Any]]) -> list[Any]:
+        """The standing; while the runs go the clock does, and no others can be started."""
+        going = _going(runs)
         standing = "".join(self._standing(run) for run in runs)
-        if any(run["state"] in ("queued", "running") for run in runs):
-            return [standing, gr.skip(), gr.skip()]
-        done = bool(runs) and all(run["adapter"] for run in runs)
-        ids = ",".join(run["id"] for run in runs) if done else ""
-        return [standing, gr.Timer(active=False), ids]
+        return [standing, gr.Timer(active=going), gr.update(interactive=not going)]
 
     def _standing(self, run: dict[str, Any]) -> str:
         state = say(f"run.state.{run['state']}", self.language)
@@ -92,6 +106,10 @@ class Trilingual:
             yield from self.measure(request)
 
 
+def _going(runs: list[dict[str, Any]]) -> bool:
+    return any(run["state"] in ("queued", "running") for run in runs)
+
+
 def table(event: dict[str, Any], language: str) -> str:
     """A row for the base, each adapter and their mixture; a column for each text."""
     texts = [say(f"languages.text.{name}", language) for name in event["texts"]]
@@ -111,11 +129,15 @@ def table(event: dict[str, Any], language: str) -> str:
     return f'<div class="scrolled" tabindex="0">{drawn}</div>{cards.said(told)}'
 
 
-def wire(part: LanguagesPart, language: str, warm: Warm) -> None:
+def wire(part: LanguagesPart, language: str, warm: Warm, opened: Any) -> None:
+    """opened: the event of an opened page."""
     does = Trilingual(language, warm)
-    start, look = calmly(language, 2)(does.start), calmly(language, 3)(does.look)
-    part.start.click(start, None, [part.clock, part.ready, part.problem], **QUIET)
-    part.clock.tick(look, None, [part.standing, part.clock, part.ready, part.problem], **QUIET)
+    standing = [part.standing, part.clock, part.start]
+    found = calmly(language, 5)(does.found)
+    opened(found, None, [part.section, *standing, part.table, part.problem], **QUIET)
+    start, look = calmly(language, 3)(does.start), calmly(language, 4)(does.look)
+    part.start.click(start, None, [part.clock, part.ready, part.table, part.problem], **QUIET)
+    part.clock.tick(look, None, [*standing, part.ready, part.problem], **QUIET)
     measure = calmly(language, 1)(does.measure)
     measured = [part.table, part.problem]
     part.measure.click(measure, None, measured, concurrency_limit=None, **SLOW)

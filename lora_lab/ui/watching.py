@@ -14,14 +14,13 @@ from lora_lab.config import Settings, from_json
 from lora_lab.errors import LabError
 from lora_lab.models import shapes
 from lora_lab.training import rates
-from lora_lab.ui import form, live
+from lora_lab.ui import form, live, stopping
 from lora_lab.ui.calm import told
 from lora_lab.ui.exports import links
 from lora_lab.ui.identity import owner
 from lora_lab.ui.markup import problem_card
 from lora_lab.ui.train import TrainTab
 from lora_lab.ui.training import Training, make_known, sample_choices
-from lora_lab.words import say
 
 
 class Watching:
@@ -36,18 +35,7 @@ class Watching:
         path, name = self.trains.source(settings, uploaded)
         make_known(self.trains.warm, settings)
         run = lab.start(settings, owner(request), path, name, json.loads(reading or "{}"))
-        return [run, "", self.stoppable()]
-
-    def stop(self, run: str, request: gr.Request) -> list[Any]:
-        lab.stop(run, owner(request))
-        return [gr.update(interactive=False, value=say("train.stopping", self.language))]
-
-    def stoppable(self) -> dict[str, Any]:
-        return gr.update(interactive=True, value=say("train.stop", self.language))
-
-    def resume(self, run: str, request: gr.Request) -> list[Any]:
-        lab.resume(run, owner(request))
-        return ["", self.stoppable()]
+        return [run, "", stopping.ready(self.language)]
 
     def open(self, request: gr.Request, kept: str) -> list[Any]:
         """The page was opened: its address says which run and which settings; kept: the upload
@@ -81,8 +69,8 @@ class Watching:
         run = query.get("run", "")
         if not run:
             mine = [r for r in lab.runs(who) if r["task"] == "text"]
-            newest = next((r for r in mine if _alive(r)), mine[0] if mine else {"id": ""})
-            return settings, newest["id"]
+            going = [run for run in mine if stopping.alive(run["state"])]
+            return settings, next((run["id"] for run in [*going, *mine]), "")
         try:
             told = lab.run(run, who)
         except LabError:
@@ -104,11 +92,9 @@ class Watching:
         new = json.dumps([run, size, now["state"], now["since"], place])
         if new == seen:
             return nothing
-        alive = _alive(now)
         return [
             live.standing(now, events, place, self.language),
-            gr.update(visible=alive),
-            gr.update(visible=now["state"] in ("stopped", "failed")),
+            *stopping.offered(now["state"]),
             gr.update(visible=bool(now["adapter"])),
             links([now], self.language) if now["adapter"] else "",
             live.curves(now, events, self.language),
@@ -126,7 +112,3 @@ def as_asked(settings: Settings) -> dict[str, Any]:
     except LabError:  # a model whose sizes were forgotten since
         return vars(settings)
     return vars(free if taken == settings else settings)
-
-
-def _alive(run: dict[str, Any]) -> bool:
-    return run["state"] in ("queued", "running")

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from lora_lab.ui import form
+from lora_lab.ui import form, stopping
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.train import TrainTab
 from lora_lab.ui.training import QUIET, SLOW, Training
@@ -107,9 +107,6 @@ def _run(tab: TrainTab, does: Watching) -> None:
     look = calmly(language, len(live))(does.look)
     shown: dict[str, Any] = {"inputs": [tab.run, tab.seen], "outputs": [*live, tab.trouble]}
     gr.on([tab.clock.tick, tab.run.change], look, **shown, **LAST, **QUIET)
-    stop = calmly(language, 1)(does.stop)
-    tab.stop.click(stop, tab.run, [tab.stop, tab.trouble], **QUIET)
-    resume = calmly(language, 2)(does.resume)
-    tab.resume.click(resume, tab.run, [tab.seen, tab.stop, tab.trouble], **QUIET)
+    stopping.wire(tab, language)
     show = "(run) => window.loraLab.openRun(run)"
     tab.run.change(None, tab.run, None, js=show, api_visibility="private")

@@ -93,3 +93,36 @@ def test_every_init_is_tried_and_the_answer_told(lab, person):
     expect(state(page)).to_have_text("done")
     expect(page.locator(".ranklab .verdict:visible")).to_contain_text("cannot learn")
     expect(page.locator("table.arms:visible")).to_contain_text("Both Gaussian")
+
+
+def test_an_experiment_that_is_deleted_in_another_tab_is_said_to_be_gone(lab, person):
+    page = person()
+    open_page(page, lab.at())
+    tab(page, "Rank lab")
+    tab(page, "Init")
+    steps(page, 200)
+    press(page, "Try every init")
+    expect(page.locator(".ranklab .bar:visible")).to_be_visible()
+
+    other = page.context.new_page()
+    open_page(other, lab.url)
+    tab(other, "Rank lab")
+    tab(other, "Init")
+    visible(other, "Stop").click()
+    expect(state(other)).to_have_text("stopped")
+    tab(other, "Runs")
+    other.get_by_role("checkbox", name=re.compile("How A and B start")).first.click()
+    press(other, "Delete")
+    press(other, "Delete for good")
+    expect(other.get_by_role("checkbox", name=re.compile("How A and B start"))).to_have_count(0)
+
+    expect(page.get_by_text(re.compile("There is no run")).locator("visible=true")).to_be_visible()
+    expect(visible(page, "Stop")).to_have_count(0)
+
+
+def test_on_a_phone_every_section_is_in_sight(lab, person):
+    page = person(viewport={"width": 390, "height": 844})
+    open_page(page, lab.at())
+    tab(page, "Rank lab")
+    for section in ("Race", "Few examples", "Inside an update", "Cost"):
+        expect(page.get_by_role("tab", name=section, exact=True)).to_be_in_viewport()
