@@ -12,6 +12,7 @@ from typing import Any
 from lora_lab import words
 from lora_lab.cli import ladder, shelf
 from lora_lab.config import Sampling, Settings
+from lora_lab.lora.targets import FAMILIES
 
 Describe = Callable[[str], str]  # a flag's name -> its line of help
 WHOLE = {f.metadata["group"] for f in dataclasses.fields(Settings)}
@@ -24,6 +25,9 @@ TAKES = {
     "factorise": {"model"},
     "ladder": WHOLE,
 }
+
+PARTS = ("label", "help")  # of a setting: on the page the one stands over it, the other below
+SHOWN = {"targets": "|".join((*FAMILIES, "q_proj,v_proj", "re:PATTERN"))}
 
 
 def parser(language: str) -> argparse.ArgumentParser:
@@ -71,18 +75,24 @@ def _settings(
     takes: set[str],
     language: str,
 ) -> None:
+    groups: dict[str, Any] = {}
     for f in dataclasses.fields(kind):
-        if not takes & {f.name, f.metadata["group"]}:
+        group = f.metadata["group"]
+        if not takes & {f.name, group}:
             continue
-        text = _plain(words.say(f"{kind.words}.{f.name}.help", language))
+        if group not in groups:
+            title = words.say(f"setting.group.{group}", language)
+            groups[group] = one.add_argument_group(title)
+        name = f"{kind.words}.{f.name}"
+        text = _plain(". ".join(words.say(f"{name}.{part}", language) for part in PARTS))
         if f.default != "":
             text += f" ({words.say('cli.help.default', language)}: %(default)s)"
-        one.add_argument(
+        groups[group].add_argument(
             f"--{f.name.replace('_', '-')}",
             type=type(f.default),
             default=f.default,
             choices=f.metadata["choices"],
-            metavar=None if f.metadata["choices"] else f.name.upper(),
+            metavar=None if f.metadata["choices"] else SHOWN.get(f.name, f.name.upper()),
             help=text,
         )
 
@@ -123,7 +133,7 @@ def _factorise(one: argparse.ArgumentParser, described: Describe) -> None:
     one.add_argument("file", nargs="?", type=Path, metavar="FILE", help=help_)
     one.add_argument("--shape", metavar="9x9", help=described("shape"))
     one.add_argument("--weight", metavar="PATH", help=described("weight"))
-    one.add_argument("--targets", help=described("cut_targets"))
+    one.add_argument("--targets", metavar=SHOWN["targets"], help=described("cut_targets"))
     one.add_argument("--rank", type=int, required=True, help=described("truncated_rank"))
     name = "NAME_OR_DIR"
     one.add_argument(

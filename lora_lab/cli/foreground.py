@@ -34,6 +34,11 @@ def last(events: Iterator[Event], tell: Tell) -> Answer:
     event: Event = {}
     for event in events:
         tell(event)
+    return without_kind(event)
+
+
+def without_kind(event: Event) -> Answer:
+    """What an event tells, its kind apart."""
     return {name: value for name, value in event.items() if name != "kind"}
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from lora_lab import lab
 from lora_lab.cli import flags, naming, shelf
 from lora_lab.cli import ladder as race
-from lora_lab.cli.foreground import Answer, Event, Tell, by_kind, follow, last
+from lora_lab.cli.foreground import Answer, Event, Tell, by_kind, follow, last, without_kind
 from lora_lab.cli.naming import OWNER
 from lora_lab.config import Sampling, Settings
 from lora_lab.errors import LabError
@@ -127,7 +127,7 @@ def _cut(told: argparse.Namespace, tell: Tell) -> Answer:
         "base_loss": base["loss"],
         "data": base["data"],
         "adapters": [
-            {"adapter": told.adapter[each.pop("place")], **_without_kind(each)}
+            {"adapter": told.adapter[each.pop("place")], **without_kind(each)}
             for each in came["adapter"]
         ],
     }
@@ -143,7 +143,7 @@ def spectrum(told: argparse.Namespace, tell: Tell) -> Answer:
         came = by_kind(lab.compress(model, adapter, data=told.data), tell)
         (base,), compressed = came["base"], came["compressed"]
         answer |= {"data": base["data"], "base_loss": base["loss"]}
-        answer["compressed"] = [_without_kind(each) for each in compressed]
+        answer["compressed"] = [without_kind(each) for each in compressed]
     return answer
 
 
@@ -234,7 +234,3 @@ def _warnings(events: list[Event], columns: Columns) -> list[dict[str, Any]]:
         {"adapter": columns[event["column"]], "key": event["key"], "facts": event["facts"]}
         for event in events
     ]
-
-
-def _without_kind(event: Event) -> dict[str, Any]:
-    return {name: value for name, value in event.items() if name != "kind"}

@@ -8,6 +8,7 @@ from lora_lab.config import Settings
 from lora_lab.data.dataset import Dataset
 from lora_lab.data.tokenising import Encoded, encode, split
 
+EXAMPLES = 3  # shown; the counts are of all
 UNFINISHED = "\ufffd"  # what decoding gives for bytes that are not a whole character yet
 
 
@@ -43,7 +44,7 @@ class Preview(TypedDict):
     longest: int
 
 
-def preview(dataset: Dataset, tokenizer: Any, settings: Settings, examples: int = 3) -> Preview:
+def preview(dataset: Dataset, tokenizer: Any, settings: Settings) -> Preview:
     """The first examples as the model will see them, and the counts of the whole dataset."""
     train, heldout = (
         encode(part, tokenizer, settings.max_length)
@@ -57,7 +58,7 @@ def preview(dataset: Dataset, tokenizer: Any, settings: Settings, examples: int 
         "name": dataset.name,
         "shape": dataset.shape,
         "columns": dataset.columns,
-        "examples": [_shown(row, tokenizer) for row in train[:examples]],
+        "examples": [_shown(row, tokenizer) for row in train[:EXAMPLES]],
         "rows": len(rows),
         "heldout_rows": len(heldout),
         "rows_cut": sum(row.cut for row in rows),

@@ -45,7 +45,7 @@ def prove(model: str, folder: Path) -> Iterator[dict[str, Any]]:
     yield {"kind": "progress", "phase": "proving"}
     proof: Proof = {"model": model, "base_hash_before": loading.base_hash(base.model)}
     try:
-        proof |= _step_zero(base, adapter, settings_of(peft_format.facts(folder)))
+        proof |= _step_zero(base, adapter, _settings_of(peft_format.facts(folder)))
         routing = attaching.add(base.model, NAME, adapter)
         proof["base_hash_during"] = loading.base_hash(base.model)
         proof |= _merged(base, routing, adapter)
@@ -61,13 +61,13 @@ def _step_zero(base: loaded.Base, adapter: Adapter, made_with: Settings | None) 
     """The adapter as its training started, beside the base alone."""
     ids = differing.prompt(base.model, base.tokenizer)
     alone = differing.answer(base.model, ids)
-    routing = attach_start(base.model, adapter, made_with)
+    routing = _attach_start(base.model, adapter, made_with)
     found = differing.difference(alone, base.model, routing, (NAME, 1.0))
     attaching.detach(base.model)
     return {"step0_equal": found.largest == 0, "step0_max_difference": found.largest}
 
 
-def attach_start(model: Any, adapter: Adapter, made_with: Settings | None) -> Routing:
+def _attach_start(model: Any, adapter: Adapter, made_with: Settings | None) -> Routing:
     """Put the adapter on model as its training started: A drawn and B zero, where made_with knows
     of no other init; magnitudes and a prefix at their starts, where it has them."""
     start = made_with or Settings(rank=max(adapter.rank, 1), alpha=adapter.alpha or 1.0)
@@ -93,7 +93,7 @@ def attach_start(model: Any, adapter: Adapter, made_with: Settings | None) -> Ro
     return routing
 
 
-def settings_of(facts: dict[str, Any]) -> Settings | None:
+def _settings_of(facts: dict[str, Any]) -> Settings | None:
     """What the adapter was trained with; None where its files do not say."""
     told = facts.get("settings")
     try:

@@ -195,11 +195,12 @@ def _check_adapter(folder: str) -> None:
         raise LabError("mix_full", name=Path(folder).name)
 
 
-def live_mixture(parts: Parts) -> tempfile.TemporaryDirectory[str]:
-    """The exact mixture of parts in a folder for as long as what is returned lives."""
+def live_mixture(adapters: list[tuple[str, float]]) -> tempfile.TemporaryDirectory[str]:
+    """The exact mixture of adapters, each a folder and its weight, in a folder for as long as what
+    is returned lives."""
     from lora_lab.shelf import mixtures
 
     place = tempfile.TemporaryDirectory(prefix="lora-lab-mix-")
-    given = [mixtures.Part(Path(folder), weight, called) for folder, weight, called in parts]
-    mixtures.mixture(given).save(Path(place.name))
+    parts = [mixtures.Part(Path(folder), weight) for folder, weight in adapters]
+    mixtures.mixture(parts).save(Path(place.name))
     return place

@@ -36,8 +36,7 @@ def compare(
     heldout = texts.heldout([adapter for adapter, _ in folders])
     yield from fetch(model)
     place = place_of(from_json((machine or {}) | {"model": model}))
-    parts = [(adapter, strength, "") for adapter, strength in adapters]
-    with live_mixture(parts) if mixture else nullcontext() as mixed:
+    with live_mixture(adapters) if mixture else nullcontext() as mixed:
         columns = [*folders, (Path(mixed), 1.0)] if mixed else folders
         yield from comparing.compare(
             model,
@@ -52,13 +51,13 @@ def compare(
 
 
 def evaluate(
-    settings: dict[str, Any], adapters: list[tuple[str, float]], path: str | None = None
+    settings: dict[str, Any], adapters: list[tuple[str, float]]
 ) -> Iterator[dict[str, Any]]:
-    """Heavy. The loss of base and adapters on a whole data file; see evaluation.comparing."""
+    """Heavy. The loss of base and adapters on all rows of the data; see evaluation.comparing."""
     from lora_lab.evaluation import comparing
 
     chosen = from_json(settings)
-    dataset = dataset_of(chosen, Path(path) if path else None)
+    dataset = dataset_of(chosen)
     text = comparing.Text(dataset, chosen.max_length, most=None)
     yield from fetch(chosen.model)
     place = place_of(chosen)

@@ -63,7 +63,7 @@ def measure_languages(ids: list[str], owner: str) -> Iterator[dict[str, Any]]:
     base = loaded.base(sources.fetch(MODEL), place.device, place.precision)
     before = loading.base_hash(base.model)
     figures: dict[str, Any] = {}
-    with live_mixture([(str(each), WEIGHT, "") for each in folders]) as mixture:
+    with live_mixture([(str(each), WEIGHT) for each in folders]) as mixture:
         columns = [*((each, 1.0) for each in folders), (Path(mixture), 1.0)]
         for event in comparing.evaluate(MODEL, columns, heldout, place):
             if event["kind"] == "figures":

@@ -87,23 +87,19 @@ def _within(told: Any, low: float, high: float) -> float:
 
 
 def check(settings: Settings, path: Path | None = None, name: str | None = None) -> dict[str, Any]:
-    """Read and shape the data without any model; every fault in it is a LabError.
+    """Read and shape the data without any model; every fault in it is a LabError. Its
+    Dataset.facts, "delimiter" and "all_columns" of the file.
 
     path, name: an uploaded file and what the person calls it; without, settings.data is meant.
     """
     table = table_of(settings, path, name)
     dataset = shaping.shape(table, settings)
     tokenising.split(dataset, settings.heldout_share, settings.seed)  # what is too short is told
-    return {
-        **dataset.facts,
-        "delimiter": table.delimiter,
-        "all_columns": table.columns,
-        "examples": dataset.examples[:3],
-    }
+    return {**dataset.facts, "delimiter": table.delimiter, "all_columns": table.columns}
 
 
 def preview(
-    settings: dict[str, Any], path: str | None = None, name: str | None = None, examples: int = 3
+    settings: dict[str, Any], path: str | None = None, name: str | None = None
 ) -> Iterator[dict[str, Any]]:
     """Heavy. What the model will see, token by token: one {"kind": "preview", …}.
 
@@ -119,5 +115,5 @@ def preview(
         yield {"kind": "not_here", "size_bytes": model.size_bytes if model else None}
         return
     tokenizer = loading.tokenizer(sources.fetch(chosen.model))
-    told = previewing.preview(dataset, tokenizer, chosen, examples)
+    told = previewing.preview(dataset, tokenizer, chosen)
     yield {"kind": "preview", **told}

@@ -133,28 +133,30 @@ def _written(forecasts: list[dict[str, float]], together: bool) -> float:
 
 
 def _with_rate(arm: Arm, common: Settings, kind: str, rate: str) -> Arm:
-    """The arm with its learning rate; 0 where it is to be searched for.
-
-    Alpha and init are compared at one rate, the one that suits the common settings: a rate of its
-    own for each alpha would undo what alpha does.
-    """
+    """The arm with its learning rate, where none is set; 0 where it is to be searched for."""
     if "learning_rate" in arm.changes or common.learning_rate:
         return arm
-    settings = common if kind in ("alpha", "init") else arm.settings(common)
-    known, usual = recorded_rate(settings), _usual_rate(settings)
-    # One rate for all ranks is the common rank's; full fine-tuning at it would only blow up.
-    one = _usual_rate(common) if settings.method == common.method else usual
-    found = {OWN: known, SEARCH: 0.0, ONE: one}[rate]
-    if kind != "race":
-        found = known or usual
+    found = _rate(arm.settings(common), common, kind, rate)
     return replace(arm, changes={**arm.changes, "learning_rate": found})
+
+
+def _rate(own: Settings, common: Settings, kind: str, rate: str) -> float:
+    """Alpha and init are compared at one rate, the one that suits the common settings: a rate of
+    its own for each alpha would undo what alpha does."""
+    if kind in ("alpha", "init"):
+        own = common
+    if kind != "race":
+        return _recorded_rate(own) or _usual_rate(own)
+    if rate == ONE:  # the common rank's; full fine-tuning at it would only blow up
+        return _usual_rate(common if own.method == common.method else own)
+    return _recorded_rate(own) if rate == OWN else 0.0
 
 
 def _usual_rate(settings: Settings) -> float:
     return rates.settled(settings, shapes.shapes(settings.model).small).learning_rate
 
 
-def recorded_rate(settings: Settings) -> float:
+def _recorded_rate(settings: Settings) -> float:
     """The best rate found for this model, data, targets and arm; 0 where nobody looked."""
     usual = Settings()
     if (settings.model, settings.batch_size) != (usual.model, usual.batch_size):

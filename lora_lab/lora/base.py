@@ -34,14 +34,14 @@ def is_conv1d(module: nn.Module) -> bool:
     return type(module).__name__ == "Conv1D"
 
 
-def is_turned(module: nn.Module) -> bool:
+def _is_turned(module: nn.Module) -> bool:
     """Whether the module keeps W0 the other way round, [in, out]."""
     return is_conv1d(module) or is_embedding(module)
 
 
 def matrix(base: nn.Module) -> torch.Tensor:
     """W0 [out, in], whichever way round the module keeps it."""
-    return base.weight.t() if is_turned(base) else base.weight
+    return base.weight.t() if _is_turned(base) else base.weight
 
 
 def down(base: nn.Module, x: torch.Tensor, A: torch.Tensor) -> torch.Tensor:

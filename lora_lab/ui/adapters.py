@@ -7,13 +7,13 @@ from typing import Any
 
 import gradio as gr
 
+from lora_lab.config import PRECISIONS
 from lora_lab.ui import trilingual
 from lora_lab.ui.markup import note
 from lora_lab.words import say
 
 MOST_MIXED = 4  # sliders there are
 METHODS = ("sum", "svd", "ties", "dare")
-PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass

@@ -208,9 +208,9 @@ def test_a_character_of_many_tokens_is_one_piece():
 
 def test_a_preview_is_json_and_counts_everything():
     rows = [{"prompt": "What is LoRA?", "response": f"A small matrix {n}."} for n in range(20)]
-    told = preview(dataset("prompt", *rows), CHATTY, Settings(), 2)
+    told = preview(dataset("prompt", *rows), CHATTY, Settings())
     assert json.loads(json.dumps(told))["examples"][0]["tokens"] > 10
-    assert (told["rows"], told["heldout_rows"], len(told["examples"])) == (20, 2, 2)
+    assert (told["rows"], told["heldout_rows"], len(told["examples"])) == (20, 2, 3)
     shown = told["examples"][0]
     answer = "".join(text for text, counts in shown["pieces"] if counts)
     assert answer == rows[shown["row"] - 2]["response"] + "<|im_end|>"
