@@ -30,6 +30,7 @@ def assets() -> Path:
 # What a run measures and shows besides its steps; the forecast counts the same.
 HELDOUT_ROWS = 64  # as many as give a steady mean and do not hold the training up
 SAMPLE_TOKENS = 48
+LONGEST_TEXT = 10_000  # characters of a setting
 
 METHODS = ("lora", "dora", "prefix", "lora-prefix", "full")
 INITS = ("gaussian", "zeros", "both-gaussian", "pissa")
@@ -68,7 +69,7 @@ class _Checked:
         low, high, choices = (f.metadata[each] for each in ("low", "high", "choices"))
         if type(f.default) is not str:
             return number(name, value, type(f.default), low, high)
-        return choice(name, value, choices) if choices else value
+        return choice(name, value, choices) if choices else text(name, value)
 
 
 @dataclass(frozen=True)
@@ -141,9 +142,11 @@ class Settings(_Checked):
 def from_json(told: dict[str, Any]) -> Settings:
     """Settings from a config.json or an API call; a field left out takes its default."""
     known = {f.name for f in dataclasses.fields(Settings)}
-    for name in told:
-        if name not in known:
-            raise LabError("unknown_setting", value=str(name), choices=", ".join(sorted(known)))
+    settings = isinstance(told, dict)
+    for name in told if settings else [told]:
+        if not settings or name not in known:
+            shown, choices = str(name)[:60], ", ".join(sorted(known))
+            raise LabError("unknown_setting", value=shown, choices=choices)
     return Settings(**told).checked()
 
 
@@ -156,6 +159,13 @@ def choice(name: Any, value: Any, choices: tuple[str, ...]) -> str:
     if value not in choices:
         shown, known = str(value)[:60], ", ".join(choices)
         raise LabError("setting_not_a_choice", name=name, value=shown, choices=known)
+    return value
+
+
+def text(name: Any, value: Any) -> str:
+    """value, once it is a text of usual length; raises LabError("setting_not_a_text")."""
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        raise LabError("setting_not_a_text", name=name, most=LONGEST_TEXT)
     return value
 
 

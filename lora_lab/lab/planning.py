@@ -80,6 +80,14 @@ def forecast(settings: Settings, reading: dict[str, Any] | None = None) -> dict[
     return {**expected, **written}
 
 
+def download_bytes(model: str) -> int:
+    """About what is still to come of a model that is not on this machine."""
+    if sources.is_here(model):
+        return 0
+    known = catalogue.find(model)
+    return known.size_bytes if known else 2 * shapes.shapes(model).total
+
+
 def _within(told: Any, low: float, high: float) -> float:
     """A page tells what it likes: a number between low and high, or high."""
     usable = isinstance(told, (int, float)) and math.isfinite(told)

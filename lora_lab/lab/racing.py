@@ -47,7 +47,7 @@ def start_experiment(
     """
     check_the_queue(owner)
     plan = planned(kind, settings, choices, rate, files)
-    check_it_fits(owner, plan.expected)
+    check_it_fits(owner, plan.expected, settings.model)
     told = {
         "kind": kind,
         "arms": [arm.as_json() for arm in plan.arms],

@@ -10,7 +10,7 @@ from typing import Any
 from lora_lab.config import Settings
 from lora_lab.errors import LabError
 from lora_lab.lab.data import guess, to_train_on
-from lora_lab.lab.planning import forecast
+from lora_lab.lab.planning import download_bytes, forecast
 from lora_lab.models import shapes
 from lora_lab.runs import folder, queue, staging
 from lora_lab.shelf import entry, room
@@ -52,7 +52,7 @@ def prepared(
     known = reading if reading and "mean_tokens" in reading else guess(dataset)
     expected = forecast(settings, known)
     expected["disk_bytes"] += path.stat().st_size if path else 0
-    check_it_fits(owner, expected)
+    check_it_fits(owner, expected, settings.model)
     return partial(
         folder.create, settings, owner, dataset.save, data=dataset.facts, forecast=expected
     )
@@ -65,10 +65,11 @@ def check_the_queue(owner: str, more: int = 1) -> None:
         raise LabError("too_many_waiting", waiting=waiting)
 
 
-def check_it_fits(owner: str, expected: dict[str, Any]) -> None:
-    """Raises LabError where memory or disk is short of what a run is expected to take."""
+def check_it_fits(owner: str, expected: dict[str, Any], model: str) -> None:
+    """Raises LabError where memory or disk is short of what a run is expected to take, its model's
+    download included."""
     forecasting.check_it_fits(expected)
-    room.check(owner, expected.get("disk_bytes", 0))
+    room.check(owner, expected.get("disk_bytes", 0) + download_bytes(model))
 
 
 def stop(run_id: str, owner: str) -> None:
@@ -82,7 +83,7 @@ def resume(run_id: str, owner: str) -> None:
     """Queue a stopped or failed run again; it goes on from its last checkpoint."""
     run = folder.owned(run_id, owner)
     check_the_queue(owner)
-    check_it_fits(owner, run.config["forecast"])
+    check_it_fits(owner, run.config["forecast"], run.settings.model)
     run.requeue()
 
 

@@ -3,7 +3,8 @@
     config.json    the whole set-up, enough to do it again     data/          the rows, normalised
     status.json    queued, running, done, stopped or failed    checkpoint/    to resume from
     events.jsonl   what happened, a JSON object a line         adapter/       the result, as PEFT
-    stop           present: somebody asked it to stop          lock           held by a live worker
+    stop, aside    present: it is to stop, for good or         lock           held by a live worker
+                   until others have had a turn
 
 Nothing else passes between the page and a worker. State is derived where it can be: a run whose
 status says running but whose lock nobody holds has lost its worker.
@@ -78,15 +79,10 @@ class Run:
         return told
 
     def set_status(self, state: str, error: LabError | None = None) -> None:
-        write_json(
-            self.path / "status.json",
-            {
-                "state": state,
-                "since": time.time(),
-                "error": error.as_json() if error else None,
-                "pid": os.getpid() if state == "running" else None,
-            },
-        )
+        pid = os.getpid() if state == "running" else None
+        told = {"state": state, "since": time.time(), "pid": pid}
+        told["error"] = error.as_json() if error else None
+        write_json(self.path / "status.json", told)
 
     def lock(self) -> filelock.BaseFileLock:
         """Held by the worker for as long as it lives; the system lets go of it at its death."""
@@ -119,8 +115,9 @@ class Run:
         finally:
             lock.release()
 
-    def ask_to_stop(self) -> None:
-        (self.path / "stop").touch()
+    def ask_to_stop(self, for_now: bool = False) -> None:
+        """Within a step or two. for_now: others go first, then it goes on by itself."""
+        (self.path / ("aside" if for_now else "stop")).touch()
 
     def take_out(self) -> None:
         """Out of the queue, unless a worker has just taken it from there."""
@@ -137,8 +134,16 @@ class Run:
             (self.path / "stop").unlink(missing_ok=True)
             self.set_status("queued")
 
-    def stop_asked(self) -> bool:
-        return (self.path / "stop").exists()
+    def stop_asked(self, for_good: bool = False) -> bool:
+        """for_good: not merely for now."""
+        aside = not for_good and (self.path / "aside").exists()
+        return aside or (self.path / "stop").exists()
+
+    def begin_turn(self) -> None:
+        """What the worker that holds the lock writes down first."""
+        (self.path / "aside").unlink(missing_ok=True)
+        self.note(started=time.time())
+        self.set_status("running")
 
     def result(self) -> dict[str, Any] | None:
         """The figures it ended with, once it has an adapter."""

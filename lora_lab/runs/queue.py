@@ -55,9 +55,9 @@ def look() -> Queue:
     for run, status, told in looks:
         if status["state"] == "queued":
             waiting.append(Ticket(run.id, told["owner"], status["since"]))
-        else:
-            started = told.get("started", 0.0)
-            last_turn[told["owner"]] = max(started, last_turn.get(told["owner"], 0.0))
+        # One that waits may have had a turn: it let others go first, or was resumed.
+        started = told.get("started", 0.0)
+        last_turn[told["owner"]] = max(started, last_turn.get(told["owner"], 0.0))
         if status["state"] == "running":
             working.append(run)
     return Queue(working, order(waiting, last_turn))

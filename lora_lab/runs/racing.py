@@ -157,7 +157,7 @@ class Track:
             heldout=partial(heldout_loss, job.model, rows.heldout),
             sample=lambda: "",
             save=lambda _: None,
-            stop_asked=self.run.stop_asked,
+            stop_asked=partial(self.run.stop_asked, for_good=True),  # it has no checkpoint
             memory=lambda: 0,
         )
         try:

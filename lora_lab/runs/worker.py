@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from importlib import import_module
@@ -39,8 +38,7 @@ def run_to_its_end(run: Run, taken: Callable[[], None] = lambda: None) -> None:
     with lock:
         if run.status()["state"] == "done":
             return
-        run.set_status("running")
-        run.note(started=time.time())
+        run.begin_turn()
         taken()
         # Disk kept back, so that a full disk still has room for the words that say so.
         reserve = run.path / "reserve"
@@ -48,6 +46,8 @@ def run_to_its_end(run: Run, taken: Callable[[], None] = lambda: None) -> None:
             reserve.write_bytes(bytes(64 * 1024))
             task = import_module(TASKS[run.config["task"]])  # torch and transformers come with it
             state, error = task.work(run), None
+            if state == "stopped" and not run.stop_asked(for_good=True):
+                state = "queued"
         except BaseException as fault:
             reserve.unlink(missing_ok=True)
             state, error = "failed", _written_down(run, fault)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_type_hints
 
 import gradio as gr
 
@@ -64,7 +64,12 @@ def offer(language: str, warm: Warm, *, loopback: bool) -> None:
     def compare(  # type: ignore[misc]
         adapters: list, prompts: list, sampling: dict, request: gr.Request
     ) -> dict:
-        yield from compare_runs(warm, owner(request), adapters, prompts, sampling)
+        try:
+            chosen = [(str(id), float(strength)) for id, strength in adapters]
+        except (TypeError, ValueError, OverflowError) as fault:
+            kind = "[[id, strength], …]"
+            raise LabError("argument_unclear", name="adapters", kind=kind) from fault
+        yield from compare_runs(warm, owner(request), chosen, prompts, sampling)
 
     functions: list[Any] = [count, train, run, compare, *_experiments(warm, checked)]
     for function in functions:
@@ -80,8 +85,11 @@ def _experiments(
     def race(kind: str, settings: dict, choices: dict, rate: str, request: gr.Request) -> dict:
         wanted = checked(settings)
         samples = {sample["name"] for sample in lab.sample_datasets()}
-        for data in [wanted.data, *choices.get("datasets", ())]:
-            if data not in samples:
+        datasets = choices.get("datasets", [])
+        if not isinstance(datasets, list):
+            raise LabError("argument_unclear", name="datasets", kind="list")
+        for data in [wanted.data, *datasets]:
+            if not isinstance(data, str) or data not in samples:
                 raise LabError("not_a_sample", data=str(data)[:200])
         make_known(warm, wanted)
         run = lab.start_experiment(kind, wanted, choices, owner(request), rate)
@@ -95,7 +103,16 @@ def _experiments(
 
 
 def _spoken(function: Callable[..., Any], language: str) -> Callable[..., Any]:
-    """The function with its errors as gr.Error: that one is handed to the caller as it is."""
+    """The function with its errors as gr.Error: that one is handed to the caller as it is. A
+    program sends what it likes: what is not of the kind that is asked for is told before."""
+    kinds = get_type_hints(function)
+    kinds.pop("return")
+
+    def checked(inputs: tuple[Any, ...]) -> None:
+        for (name, kind), value in zip(kinds.items(), inputs, strict=True):
+            if not isinstance(value, kind) or isinstance(value, bool):
+                shown = getattr(kind, "__name__", str(kind))
+                raise LabError("argument_unclear", name=name, kind=shown)
 
     def raised(error: Exception) -> gr.Error:
         return gr.Error(told(error).text(language), print_exception=False)
@@ -105,6 +122,7 @@ def _spoken(function: Callable[..., Any], language: str) -> Callable[..., Any]:
         @functools.wraps(function)
         def streamed(*inputs: Any):
             try:
+                checked(inputs)
                 yield from function(*inputs)
             except Exception as error:
                 raise raised(error) from error
@@ -114,6 +132,7 @@ def _spoken(function: Callable[..., Any], language: str) -> Callable[..., Any]:
     @functools.wraps(function)
     def answered(*inputs: Any) -> Any:
         try:
+            checked(inputs)
             return function(*inputs)
         except Exception as error:
             raise raised(error) from error

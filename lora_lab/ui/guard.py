@@ -1,8 +1,8 @@
 """What no request may do, whoever sends it, and the headers that hold a browser to our own host.
 
-Three dangers of a program that listens on a port: another site's page that posts to it through
-the visitor's browser; a foreign name that is made to point at it (DNS rebinding); and a path that
-makes the server itself fetch an address.
+Dangers of a program that listens on a port: another site's page that posts to it through the
+visitor's browser; a foreign name that is made to point at it (DNS rebinding); a path that makes the
+server itself fetch an address; and uploads until the disk is full.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from starlette.responses import PlainTextResponse
 
 from lora_lab import words
+from lora_lab.ui import uploads
 from lora_lab.ui.identity import header
 
 # Gradio compiles its event handlers and templates in the page, hence unsafe-inline and -eval; no
@@ -62,6 +63,9 @@ class Guard:
             return "refused.origin"
         if "/file=http" in urllib.parse.unquote(scope["path"]).lower():
             return "refused.address"
+        length = header(scope, b"content-length")
+        if scope["path"].endswith("/upload") and not uploads.room_for(length):
+            return "refused.disk"
         return None
 
 

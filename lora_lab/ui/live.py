@@ -84,7 +84,8 @@ def standing(run: dict[str, Any], events: Events, place: dict[str, Any], languag
     error = run["error"]
     body = problem_card(LabError.from_json(error), language) if error else ""
     if state == "queued":
-        body += line(_waiting(place, language))
+        again = say("queue.again", language) + " " if of_kind(events, "heldout") else ""
+        body += line(again + _waiting(place, language))
     elif state == "running":
         body += _progress(from_json(run["settings"]), events, language)
     else:

@@ -6,6 +6,8 @@ The path comes back from the browser, so it is believed only inside the folder o
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,16 @@ from typing import Any
 from gradio.utils import get_upload_folder
 
 from lora_lab.errors import LabError
+from lora_lab.shelf import room
 
 LARGEST = "200mb"  # an upload is refused above it, before it is stored
+
+
+def room_for(length: str) -> bool:
+    """Whether an upload of so many bytes, as its header tells them, leaves the disk its spare."""
+    place = Path(get_upload_folder())
+    free = shutil.disk_usage(place if place.exists() else tempfile.gettempdir()).free
+    return (int(length) if length.isdecimal() else 0) + room.SPARE <= free
 
 
 def accepted(payload: Any) -> tuple[Path, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
@@ -68,6 +70,37 @@ def test_a_wrong_call_is_told_in_words(lab, settings):
     with pytest.raises(AppError) as told:
         client(lab).predict({"steps": 5, **settings}, None, api_name="/train")
     assert "Traceback" not in str(told.value) and len(str(told.value)) > 20
+
+
+@pytest.mark.parametrize(
+    ("api_name", "inputs"),
+    [
+        ("/count", [[1]]),
+        ("/count", [{"model": 5}]),
+        ("/train", [{"targets": ["q_proj"]}, None]),
+        ("/train", [{"model": "\0"}, None]),
+        ("/train", [{"model": "../../etc"}, None]),
+        ("/run", ["../../runs", 0]),
+        ("/run", ["x" * 10_000, 0]),
+        ("/run", [["x"], 0]),
+        ("/run", ["x", "y"]),
+        ("/compare", ["x", ["y"], {}]),
+        ("/compare", [[["x"]], ["y"], {}]),
+        ("/compare", [[["x", "strong"]], ["y"], {}]),
+        ("/compare", [[["x", 1.0]], ["y"], {"surprise": 1}]),
+        ("/race", ["race", {}, [1], "own"]),
+        ("/race", ["race", {}, {"datasets": 5}, "own"]),
+        ("/race", ["race", {}, {"datasets": [["x"]]}, "own"]),
+        ("/race", ["race", {}, {"ranks": [1]}, {}]),
+        ("/race", [{}, {}, {}, "own"]),
+        ("/race", ["race", {"steps": 100_000}, {"ranks": [1, 2]}, "one"]),
+        ("/standings", [{}]),
+    ],
+)
+def test_whatever_a_program_sends_is_told_in_words(lab, api_name, inputs):
+    with pytest.raises(AppError) as told:
+        client(lab).predict(*inputs, api_name=api_name)
+    assert not re.search("Traceback|does not know|Error:", str(told.value))
 
 
 def test_no_file_of_the_machine_can_be_named(lab):

@@ -79,3 +79,16 @@ def test_an_error_crosses_processes_whole():
         error.text(language) for language in words.LANGUAGES
     ]
     assert "a.csv, row 3" in again.text()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None, 5, [1], ["model"], "model", {"model": 5}, {"targets": ["q_proj"]}, {"data": None},
+        {"sample_prompt": "x" * 10_001}, {"steps": 10**400}, {"rank": True}, {"seed": [0]},
+    ],
+)  # fmt: skip
+def test_whatever_a_program_sends_is_told_in_words(told):
+    with pytest.raises(LabError) as caught:
+        config.from_json(told)
+    assert len(caught.value.text()) < 2000

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lora_lab import lab
+from lora_lab.runs import dispatcher as dispatching
 from lora_lab.runs import folder
 from lora_lab.runs.dispatcher import Dispatcher
 
@@ -66,6 +67,29 @@ def test_a_killed_worker_ends_in_a_named_state_and_the_next_run_goes_on(queued, 
     await_(lambda: ended(following))
     assert following.status()["state"] == "done"
     assert run.status()["error"]["key"] == "worker_died"
+
+
+def test_a_long_run_lets_others_go_first_and_goes_on_after_them(queued, monkeypatch, dispatcher):
+    long = queued(steps=100_000)
+    await_(lambda: any(event["kind"] == "train" for event in long.events()[0]))
+    monkeypatch.setattr(dispatching, "TURN_SECONDS", 0.0)
+    short = queued("brais")
+    await_(lambda: ended(short))
+    assert short.status()["state"] == "done" and not ended(long)
+    await_(lambda: long.status()["state"] == "running" and long.events()[0][-1]["kind"] == "train")
+    steps = [event["step"] for event in long.events()[0] if event["kind"] == "heldout"]
+    assert steps == sorted(set(steps)), "it went on, and told nothing twice"
+    lab.stop(long.id, "ana")
+    await_(lambda: ended(long))
+    assert long.status()["state"] == "stopped"
+
+
+def test_nobody_steps_aside_for_themselves_alone(queued, monkeypatch, dispatcher):
+    monkeypatch.setattr(dispatching, "TURN_SECONDS", 0.0)
+    runs = [queued(steps=40), queued()]
+    await_(lambda: all(map(ended, runs)))
+    first, second = (run.config["started"] for run in runs)
+    assert first < second and [run.status()["state"] for run in runs] == ["done"] * 2
 
 
 SERVER = """

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from lora_lab import lab
 from lora_lab.config import Settings
@@ -116,6 +117,22 @@ def test_a_stopped_race_keeps_what_it_has_and_resumes(prepared):
     assert run.status()["state"] == "done" and len(ends(run)) == 6
     steps = {tuple(step for step, _ in curve) for curve in curves(run).values()}
     assert steps == {(0, 4, 8, 12, 16, 20, 24, 28, 30)}
+
+
+def test_what_an_arm_that_is_lost_leaves_is_taken_away(prepared, monkeypatch):
+    run, steps = prepared(choices={"datasets": [""], "ranks": [1, 4]}), []
+    clip = torch.nn.utils.clip_grad_norm_
+
+    def spoiled(*arguments):
+        """What a far too large update leaves behind, once both arms have a checkpoint."""
+        steps.append(len(list(run.checkpoints.glob("*/latest"))))
+        return clip(*arguments) if max(steps) < 2 else torch.tensor(float("nan"))
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", spoiled)
+    run_to_its_end(run)
+    assert 2 in steps
+    assert {end["state"] for end in ends(run).values()} == {"failed"}
+    assert not list(run.checkpoints.glob("*"))
 
 
 def test_rates_that_nobody_recorded_are_searched_and_shown(prepared):

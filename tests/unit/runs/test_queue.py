@@ -1,6 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lora_lab.config import Settings
+from lora_lab.runs import folder, queue
 from lora_lab.runs.queue import Ticket, order
 
 tickets = st.lists(
@@ -42,3 +44,15 @@ def test_nobody_has_two_turns_while_another_waits_for_the_first(waiting):
     ordered = order(waiting, {})
     people = {ticket.owner for ticket in ordered}
     assert {ticket.owner for ticket in ordered[: len(people)]} == people
+
+
+def test_who_let_others_go_first_stands_behind_those_whose_turn_is_longer_ago():
+    def run_of(owner, state, **told):
+        made = folder.create(Settings(), owner, lambda path: path.mkdir(), **told)
+        made.set_status(state)
+        return made
+
+    run_of("brais", "done", started=100.0)
+    aside = run_of("ana", "queued", started=200.0)
+    waits, new = run_of("brais", "queued"), run_of("carme", "queued")
+    assert [ticket.run for ticket in queue.look().waiting] == [new.id, waits.id, aside.id]

@@ -6,6 +6,8 @@ import pytest
 
 from lora_lab import lab
 from lora_lab.config import Settings, home
+from lora_lab.lab.planning import download_bytes
+from lora_lab.lab.training import check_it_fits
 from lora_lab.runs import folder as runs
 from lora_lab.shelf import arriving, entry, room
 from tests.expecting import lab_error
@@ -113,3 +115,14 @@ def test_no_run_or_experiment_starts_or_resumes_without_room(free, adapter):
 def test_full_fine_tuning_is_known_to_write_more_than_an_adapter():
     told = {method: lab.forecast(Settings(method=method)) for method in ("lora", "full")}
     assert told["full"]["disk_bytes"] > 10 * told["lora"]["disk_bytes"] > 0
+
+
+def test_a_model_that_is_still_to_come_takes_room_too(free):
+    small, nothing = "smollm2-135m-instruct", {"memory_bytes": 0, "disk_bytes": 0}
+    assert download_bytes("tiny-stories") == 0 < 50e6 < download_bytes(small) < 1e9
+    run_of("ana")
+    run_of("brais")
+    half = (free - download_bytes(small)) // 2
+    check_it_fits("ana", nothing | {"disk_bytes": half - 10**9}, small)
+    with lab_error("share_used_up"):
+        check_it_fits("ana", nothing | {"disk_bytes": half + 10**9}, small)

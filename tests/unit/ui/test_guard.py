@@ -40,6 +40,13 @@ def test_another_sites_page_is_refused(method, origin):
         assert asked.status_code == 403 and "done" not in asked.text
 
 
+def test_no_upload_fills_the_disk():
+    for length, status in ((1000, 200), (10**17, 403)):
+        headers = {"content-length": str(length)}
+        asked = client(loopback=False).post("/gl/gradio_api/upload", headers=headers)
+        assert asked.status_code == status
+
+
 def test_our_own_page_may_post():
     headers = {"origin": "http://127.0.0.1:7860"}
     assert client(loopback=True).post("/", headers=headers).status_code == 200
