@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from lora_lab.cli import ladder, shelf
 from lora_lab.cli.foreground import Answer
+from lora_lab.config import from_json
 from lora_lab.words import byte_size, number, say
 
 SHOWN_VALUES = 16  # singular values in a line
@@ -64,16 +66,20 @@ def _stopped(answer: Answer, language: str) -> str:
 def _runs(answer: Answer, language: str) -> str:
     if not answer["runs"]:
         return say("cli.no_runs", language)
-    lines = []
-    for run in answer["runs"]:
-        settings, state = run["settings"], say(f"run.state.{run['state']}", language)
-        loss = (run["result"] or {}).get("heldout_loss")
-        end = (
-            "" if loss is None else f"  {say('cli.loss', language, loss=number(loss, language, 3))}"
-        )
-        name = f"{settings['model']}  {run['data']['name']}  r = {settings['rank']}"
-        lines.append(f"{run['id']}  {state}  {name}{end}")
-    return "\n".join(lines)
+    return "\n".join(_run(run, language) for run in answer["runs"])
+
+
+def _run(run: dict[str, Any], language: str) -> str:
+    settings = from_json(run["settings"])
+    what = f"run.short.{settings.method}"
+    if "experiment" in run:
+        what = f"ranklab.{run['experiment']['kind']}.title"
+    parts = [run["id"], say(f"run.state.{run['state']}", language), settings.model]
+    parts += [run["data"]["name"], say(what, language, **asdict(settings))]
+    loss = (run["result"] or {}).get("heldout_loss")
+    if loss is not None:
+        parts.append(say("cli.loss", language, loss=number(loss, language, 3)))
+    return "  ".join(parts)
 
 
 def _compared(answer: Answer, language: str) -> str:

@@ -236,3 +236,6 @@ def test_a_race_is_resumed_and_told_as_a_race(place, capfd):
     (run / "status.json").write_text(json.dumps({**status, "state": "stopped"}))
     assert main(["resume", ladder["run"]], None) == 0
     assert capfd.readouterr().out.count("rank") >= 2
+    assert main(["runs"], None) == 0
+    (line,) = (line for line in capfd.readouterr().out.splitlines() if ladder["run"] in line)
+    assert line.endswith("data.csv  Rank race")
