@@ -7,6 +7,7 @@ from typing import Any
 
 from lora_lab import lab, words
 from lora_lab.errors import LabError
+from lora_lab.ui import markup
 from lora_lab.ui.live import bar, data_name, line, preparing
 from lora_lab.ui.markup import problem_card, safe
 from lora_lab.words import byte_size, duration, number, say
@@ -134,32 +135,37 @@ def loss_of(group: Told, language: str) -> str:
 
 
 def race_table(told: Told, language: str) -> str:
-    """A row an arm and dataset; the smallest rank within noise of the best is marked."""
-    groups = [g for g in told["groups"] if g["heldout_loss"] is not None or g["failed"]]
-    if not groups:
-        return ""
-    several = len({group["data"] for group in groups}) > 1
-    before = told.get("base_text_loss")
-    heads = ["data"] if several else []
-    heads += ["arm", "trainable", "file", "loss", "english", "rate", "seconds", "memory"]
-    rows = []
-    for group in groups:
-        best = _is_smallest(group, told)
-        label = name(group["label"], language)
-        if best:
-            label += f" · {say('ranklab.smallest.mark', language)}"
-        cells = [
-            _figure(group["trainable"], number, language),
-            _figure(group["adapter_bytes"], byte_size, language),
-            loss_of(group, language),
-            _english(group, before, language),
-            _figure(group["learning_rate"], number, language),
-            _figure(group["seconds"], duration, language),
-            byte_size(group["memory_bytes"], language),
-        ]
-        first = [dataset_name(group["data"], told, language)] if several else []
-        rows.append(([*first, label, *cells], best))
-    return table(heads, rows, say("ranklab.caption", language), language)
+    """A table a dataset, a row an arm; the smallest rank within noise of the best is marked."""
+    by_data: dict[str, list[Told]] = {}
+    for group in told["groups"]:
+        if group["heldout_loss"] is not None or group["failed"]:
+            by_data.setdefault(group["data"], []).append(group)
+    heads = ("arm", "loss", "english", "trainable", "file", "rate", "seconds", "memory")
+    drawn = []
+    for data, groups in by_data.items():
+        title = dataset_name(data, told, language)
+        rows = [_race_row(group, told, language) for group in groups]
+        drawn.append(
+            table(heads, rows, say("ranklab.race.caption", language, data=title), language)
+        )
+    return "".join(drawn)
+
+
+def _race_row(group: Told, told: Told, language: str) -> tuple[list[str], bool]:
+    label, best = name(group["label"], language), _is_smallest(group, told)
+    if best:
+        label += f" · {say('ranklab.smallest.mark', language)}"
+    cells = [
+        label,
+        loss_of(group, language),
+        _english(group, told.get("base_text_loss"), language),
+        _figure(group["trainable"], number, language),
+        _figure(group["adapter_bytes"], byte_size, language),
+        _figure(group["learning_rate"], number, language),
+        _figure(group["seconds"], duration, language),
+        byte_size(group["memory_bytes"], language),
+    ]
+    return cells, best
 
 
 def _figure(value: float | None, write: Callable[[float, str], str], language: str) -> str:
@@ -195,8 +201,8 @@ def table(
         for cells, best in rows
     )
     return (
-        f'<div class="scrolled" tabindex="0"><table class="figures arms">'
-        f"<caption>{safe(caption)}</caption><tr>{head}</tr>{body}</table></div>"
+        f'<div class="scrolled" tabindex="0"><table class="figures arms {heads[-1]}">'
+        f"{markup.caption(caption)}<tr>{head}</tr>{body}</table></div>"
     )
 
 

@@ -146,9 +146,12 @@ def _weight(language: str, models: list[Any]) -> dict[str, Any]:
     gr.HTML(note("bench.weight.look", language))
     with gr.Row():
         model = gr.Dropdown(models, value=models[0][1], label=say("setting.model.label", language),
-                            info=say("bench.weight.model", language), filterable=False)  # fmt: skip
-        matrix = gr.Dropdown([], label=say("bench.weight.matrix.label", language),
-                             info=say("bench.weight.matrix.help", language))  # fmt: skip
+                            info=say("bench.weight.model", language), filterable=False,
+                            min_width=260)  # fmt: skip
+        matrix = gr.Dropdown(
+            [], label=say("bench.weight.matrix.label", language),
+            info=say("bench.weight.matrix.help", language), min_width=260,
+        )  # fmt: skip
     with gr.Row():
         read = gr.Button(
             say("bench.weight.read", language), variant="primary", size="md", scale=0, min_width=190
@@ -165,7 +168,7 @@ def _cut(language: str) -> dict[str, Any]:
     gr.HTML(note("bench.cut.look", language))
     with gr.Row():
         run = gr.Dropdown([], label=say("bench.cut.run.label", language), filterable=False,
-                          info=say("bench.cut.run.help", language))  # fmt: skip
+                          info=say("bench.cut.run.help", language), min_width=260)  # fmt: skip
         cut = gr.Button(
             say("bench.cut.start", language), variant="primary", size="md", scale=0, min_width=190
         )

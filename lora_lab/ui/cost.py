@@ -14,7 +14,7 @@ from lora_lab.ui import form, live, lowrank
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.facts import short
 from lora_lab.ui.identity import owner
-from lora_lab.ui.markup import note, safe, verdict
+from lora_lab.ui.markup import caption, note, safe, verdict
 from lora_lab.ui.training import QUIET
 from lora_lab.words import byte_size, duration, number, say
 
@@ -168,7 +168,7 @@ def _run(run: dict[str, Any], language: str) -> str:
     method = say(f"setting.method.{run['method']}", language)
     ranked = run["method"] not in ("full", "prefix")
     rank = f"{method} · {say('cost.rank', language, rank=run['rank'])}" if ranked else method
-    return f"{rank} · {say('facts.steps', language, steps=run['steps'])}"
+    return f"{rank} · {say('cost.steps', language, steps=run['steps'])}"
 
 
 def _figures_of(run: dict[str, Any], language: str) -> list[str]:
@@ -181,7 +181,7 @@ def _figures_of(run: dict[str, Any], language: str) -> list[str]:
     ]
 
 
-def _figures(caption: str, heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
+def _figures(title: str, heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
     head = "".join(f'<th scope="col">{safe(text)}</th>' for text in heads)
     body = "".join(
         f'<tr><th scope="row">{safe(name)}</th>'
@@ -189,8 +189,7 @@ def _figures(caption: str, heads: list[str], rows: list[tuple[str, list[str]]]) 
         + "</tr>"
         for name, values in rows
     )
-    named = f"<caption>{safe(caption)}</caption>" if caption else ""
-    table = f'<table class="figures">{named}<tr><td></td>{head}</tr>{body}</table>'
+    table = f'<table class="figures">{caption(title)}<tr><td></td>{head}</tr>{body}</table>'
     return f'<div class="scrolled" tabindex="0">{table}</div>'
 
 

@@ -10,7 +10,7 @@ from lora_lab.models.catalogue import CATALOGUE, COUNTED_ONLY
 from lora_lab.runs import folder
 from lora_lab.runs.folder import Run
 from lora_lab.ui import live
-from lora_lab.ui.markup import note, safe, verdict
+from lora_lab.ui.markup import caption, note, safe, verdict
 from lora_lab.words import number, say
 
 NINE_TENTHS = 0.9
@@ -109,7 +109,7 @@ def _table(rows: list[Row], base: dict[str, Any], language: str) -> str:
     name = say("bench.caption", language, data=data, rows=base["rows"])
     return (
         f'<div class="scrolled" tabindex="0"><table class="figures losses">'
-        f"<caption>{safe(name)}</caption><tr>{head}</tr>{body}</table></div>"
+        f"{caption(name)}<tr>{head}</tr>{body}</table></div>"
     )
 
 

@@ -35,5 +35,10 @@ def verdict(*texts: str) -> str:
     return f'<div class="verdict">{told}</div>' if told else ""
 
 
+def caption(text: str) -> str:
+    """A table's; on a phone it is as wide as the screen while the table itself is scrolled."""
+    return f"<caption><span>{safe(text)}</span></caption>" if text else ""
+
+
 def step_title(number: int, key: str, language: str) -> str:
     return f'<h2 class="step"><b aria-hidden="true">{number}</b>{safe(say(key, language))}</h2>'

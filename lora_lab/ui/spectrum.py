@@ -14,7 +14,7 @@ from lora_lab.ui import live, lowrank
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.heat import bars
 from lora_lab.ui.identity import owner
-from lora_lab.ui.markup import note, safe, verdict
+from lora_lab.ui.markup import caption, note, safe, verdict
 from lora_lab.ui.training import QUIET, SLOW
 from lora_lab.words import number, say
 
@@ -123,8 +123,7 @@ def _matrices(matrices: list[dict[str, Any]], language: str) -> str:
         + "</tr>"
         for row, cells in rows.items()
     )
-    caption = safe(say("inside.caption", language))
-    table = f"<caption>{caption}</caption><tr><td></td>{heads}</tr>{body}"
+    table = f"{caption(say('inside.caption', language))}<tr><td></td>{heads}</tr>{body}"
     return (
         f'<div class="scrolled" tabindex="0"><table class="figures spectra">{table}</table></div>'
     )

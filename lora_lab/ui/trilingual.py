@@ -14,7 +14,7 @@ from lora_lab.runs.warm import Warm
 from lora_lab.ui import cards, live
 from lora_lab.ui.calm import calmly
 from lora_lab.ui.identity import owner
-from lora_lab.ui.markup import note, safe
+from lora_lab.ui.markup import caption, note, safe
 from lora_lab.ui.training import QUIET, SLOW
 from lora_lab.words import number, say
 
@@ -121,8 +121,8 @@ def table(event: dict[str, Any], language: str) -> str:
         + "</tr>"
         for name, row in zip(names, event["rows"], strict=True)
     )
-    caption = f"<caption>{safe(say('languages.caption', language))}</caption>"
-    drawn = f'<table class="figures">{caption}<tr><td></td>{heads}</tr>{body}</table>'
+    named = caption(say("languages.caption", language))
+    drawn = f'<table class="figures">{named}<tr><td></td>{heads}</tr>{body}</table>'
     same = event["hash_before"] == event["hash_after"]
     key = f"languages.hash.{'same' if same else 'changed'}"
     told = say(key, language, hash=event["hash_after"][:12])

@@ -44,7 +44,7 @@ def test_a_race_is_run_reloaded_looked_at_and_kept(lab, person):
     expect(figures(page)).to_have_count(3)
     expect(page.locator(".verdict").first).to_contain_text("smallest within noise")
     expect(page.locator("table.arms tr.best")).to_have_count(2)
-    expect(page.locator("table.arms")).to_contain_text("full fine-tuning")
+    expect(page.locator("table.arms").first).to_contain_text("full fine-tuning")
     page.get_by_label("file size").click()
     expect(figures(page).first).to_contain_text("kB")
     for kind in ("PDF", "PNG", "CSV"):

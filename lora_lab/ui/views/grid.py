@@ -48,10 +48,11 @@ def table(told: Told, language: str) -> str:
         + "</tr>"
         for alpha in alphas
     )
-    caption, corner = (safe(say(f"ranklab.grid.{key}", language)) for key in ("caption", "corner"))
+    caption = markup.caption(say("ranklab.grid.caption", language))
+    corner = safe(say("ranklab.grid.corner", language))
     return (
-        f'<div class="scrolled" tabindex="0"><table class="figures cells"><caption>{caption}'
-        f'</caption><tr><th scope="col">{corner}</th>{head}</tr>{rows}</table></div>'
+        f'<div class="scrolled" tabindex="0"><table class="figures cells">{caption}'
+        f'<tr><th scope="col">{corner}</th>{head}</tr>{rows}</table></div>'
     )
 
 

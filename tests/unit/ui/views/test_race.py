@@ -13,7 +13,7 @@ NEAR_AND_FAR = {"datasets": ["pirate-stories", "german-stories"], "seeds": 1}
 def test_the_smallest_rank_within_noise_is_named_and_its_row_marked():
     drawn = views.drawn(told("race", lambda n: 2.0 if n % 3 else 2.5), "en")
     assert len(re.findall("<tr class=best>", drawn)) == 2
-    assert "rank 8 · smallest within noise of the best" in drawn
+    assert "rank 8 · the smallest that is enough" in drawn
     assert "From rank 1 to rank 8 the loss falls by 0.50" in drawn
 
 
