@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 from lora_lab.runs import folder
 
@@ -48,16 +50,40 @@ class Queue:
     waiting: list[Ticket]
 
 
+class Seen(NamedTuple):
+    """What the queue looks at of a run: its state and since when, whose it is, when it began."""
+
+    run: folder.Run
+    state: str
+    since: float
+    owner: str
+    started: float
+
+
+# Nothing changes what is seen of a run that is done; a server that looks three times a second has
+# hundreds of them.
+_done: dict[Path, Seen] = {}
+
+
 def look() -> Queue:
     """The queue as the folders tell it."""
     working, waiting, last_turn = [], [], dict[str, float]()
-    looks = folder.still_there(folder.all_runs(), lambda run: (run, run.status(), run.config))
-    for run, status, told in looks:
-        if status["state"] == "queued":
-            waiting.append(Ticket(run.id, told["owner"], status["since"]))
+    for seen in folder.still_there(folder.all_runs(), _seen):
+        if seen.state == "queued":
+            waiting.append(Ticket(seen.run.id, seen.owner, seen.since))
         # One that waits may have had a turn: it let others go first, or was resumed.
-        started = told.get("started", 0.0)
-        last_turn[told["owner"]] = max(started, last_turn.get(told["owner"], 0.0))
-        if status["state"] == "running":
-            working.append(run)
+        last_turn[seen.owner] = max(seen.started, last_turn.get(seen.owner, 0.0))
+        if seen.state == "running":
+            working.append(seen.run)
     return Queue(working, order(waiting, last_turn))
+
+
+def _seen(run: folder.Run) -> Seen:
+    if run.path not in _done:
+        status, told = run.status(), run.config
+        started = told.get("started", 0.0)
+        seen = Seen(run, status["state"], status["since"], told["owner"], started)
+        if seen.state != "done":
+            return seen
+        _done[run.path] = seen
+    return _done[run.path]
