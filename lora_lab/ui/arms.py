@@ -201,7 +201,7 @@ def table(
         for cells, best in rows
     )
     return (
-        f'<div class="scrolled" tabindex="0"><table class="figures arms {heads[-1]}">'
+        f'<div class="scrolled" tabindex="0"><table class="figures arms by-{heads[-1]}">'
         f"{markup.caption(caption)}<tr>{head}</tr>{body}</table></div>"
     )
 
