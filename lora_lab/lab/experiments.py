@@ -14,7 +14,6 @@ from lora_lab.runs.arms import Arm
 MOST_ARMS = 100
 MOST_SEEDS = 10
 OTHERS = ("full", "prefix")
-SCALINGS = ("plain", "rank-stabilised")
 CURVE = 5  # times that the held-out loss is measured on the way
 
 
@@ -56,13 +55,11 @@ def race(
     return arms
 
 
-def alpha(
-    settings: Settings, alphas: Sequence[float], scalings: Sequence[str] = SCALINGS
-) -> list[Arm]:
+def alpha(settings: Settings, alphas: Sequence[float]) -> list[Arm]:
     """Alpha at a fixed rank, scaled by alpha / r and by alpha / √r."""
     return [
         Arm(f"{each:g}", {"alpha": each, "scaling": scaling})
-        for scaling in scalings
+        for scaling in ("plain", "rank-stabilised")
         for each in alphas
     ]
 
@@ -76,15 +73,15 @@ def grid(settings: Settings, alphas: Sequence[float], rates: Sequence[float]) ->
     ]
 
 
-def few(settings: Settings, rows: Sequence[int], others: Sequence[str] = ("full",)) -> list[Arm]:
-    """LoRA as set, and others, on so many training rows each."""
-    methods = [(str(settings.rank), "lora"), *((other, other) for other in others)]
+def few(settings: Settings, rows: Sequence[int]) -> list[Arm]:
+    """LoRA as set, and full fine-tuning, on so many training rows each."""
+    methods = (str(settings.rank), "lora"), ("full", "full")
     return [Arm(label, {"method": method}, count) for label, method in methods for count in rows]
 
 
-def init(settings: Settings, inits: Sequence[str] = INITS) -> list[Arm]:
+def init(settings: Settings) -> list[Arm]:
     """How A and B start."""
-    return [Arm(name, {"init": name}) for name in inits]
+    return [Arm(name, {"init": name}) for name in INITS]
 
 
 KINDS: dict[str, Callable[..., list[Arm]]] = {

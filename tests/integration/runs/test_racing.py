@@ -156,7 +156,7 @@ def test_rates_that_nobody_recorded_are_searched_and_shown(prepared):
     [
         ("few", {"rows": [8, 16]}, ["8", "8", "full", "full"]),
         ("grid", {"alphas": [8, 32], "rates": [0.001, 0.01]}, None),
-        ("alpha", {"alphas": [4, 16], "scalings": ["plain"]}, ["4", "16"]),
+        ("alpha", {"alphas": [4, 16]}, ["4", "16", "4", "16"]),
         ("race", {"datasets": [""], "ranks": [2], "others": ["prefix"]}, ["2", "prefix"]),
     ],
 )
@@ -170,7 +170,7 @@ def test_other_experiments_are_arms_too(prepared, kind, choices, labels):
 
 
 def test_inits_tell_what_they_make_of_the_base_at_step_0(prepared):
-    run = prepared("init", {"inits": ["gaussian", "zeros", "both-gaussian"]}, dropout=0.0)
+    run = prepared("init", {}, dropout=0.0)
     run_to_its_end(run)
     told = lab.experiment(run.id, "ana")
     begun = {group["label"]: group["begun"] for group in told["groups"]}
