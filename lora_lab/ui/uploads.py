@@ -51,6 +51,6 @@ def kept(path: Path, name: str) -> str:
 def remembered(text: str) -> tuple[Path, str]:
     try:
         payload = json.loads(text or "null")
-    except json.JSONDecodeError:
+    except (TypeError, ValueError):
         payload = None
     return accepted(payload)

@@ -99,8 +99,11 @@ def _entries(tree: dict[str, Any], path: str):
 
 def _written(value: Any, language: str) -> Any:
     if isinstance(value, dict):
-        sized = "bytes" in value
-        return byte_size(value["bytes"], language) if sized else say(value["say"], language)
+        try:
+            sized = "bytes" in value
+            return byte_size(value["bytes"], language) if sized else say(value["say"], language)
+        except (KeyError, TypeError):
+            return str(value)[:60]  # what a program sent, in the place of a name
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
     return number(value, language)

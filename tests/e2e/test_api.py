@@ -12,7 +12,8 @@ from lora_lab.ui.identity import HEADER
 
 
 def client(lab, secret: str = "a secret of my own") -> Client:
-    return Client(lab.url, headers={HEADER: secret}, verbose=False)
+    patient = {"timeout": 60}  # seconds; the first request meets a server that still imports
+    return Client(lab.url, headers={HEADER: secret}, verbose=False, httpx_kwargs=patient)
 
 
 def finished(program: Client, run: str) -> dict:

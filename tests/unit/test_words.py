@@ -110,3 +110,16 @@ def test_a_text_in_a_fact_is_translated():
         "error.setting_not_a_choice.problem", "gl", name={"say": "setting.rank.label"}, value="x"
     )
     assert told.startswith("Rango ")
+
+
+def test_a_fact_is_told_whatever_a_program_sent_in_its_place():
+    known = words.say("error.no_such_run.problem", "gl", run={"bytes": 1_500_000})
+    assert "1,5\u00a0MB" in known
+    for fact in (
+        {"a": 1},
+        {"say": "no.such.key"},
+        {"say": []},
+        {"bytes": "x"},
+        {"say": "run.title"},
+    ):
+        assert str(fact)[:20] in words.say("error.no_such_run.problem", "en", run=fact)

@@ -46,7 +46,7 @@ def test_a_link_out_of_the_folder_is_refused(folder):
         uploads.accepted({"path": str(folder / "hash" / "link.csv")})
 
 
-@pytest.mark.parametrize("told", ["", "null", "[]", "{", "3", json.dumps({"path": 3})])
+@pytest.mark.parametrize("told", ["", "null", "[]", "{", "3", json.dumps({"path": 3}), 3, ["x"]])
 def test_nonsense_is_no_upload(folder, told):
     with lab_error("no_file_uploaded"):
         uploads.remembered(told)
