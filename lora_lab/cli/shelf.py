@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lora_lab import lab
 from lora_lab.cli import naming
@@ -23,19 +23,19 @@ Described = Callable[[str], str]
 
 def flags(one: argparse.ArgumentParser, described: Described) -> None:
     deeds = one.add_subparsers(dest="deed", required=True, metavar="DEED")
-    for deed, add in _FLAGS.items():
-        text = described(f"adapters_{deed}")
-        each = deeds.add_parser(deed, help=text, description=text)
+    for name, deed in _DEEDS.items():
+        text = described(f"adapters_{name}")
+        each = deeds.add_parser(name, help=text, description=text)
         # Where the verb has had it already, this one must not take it back.
         each.add_argument(
             "--json", action="store_true", default=argparse.SUPPRESS, help=described("json")
         )
         each.add_argument("--lang", default=argparse.SUPPRESS, help=described("lang"))
-        add(each, described)
+        deed.flags(each, described)
 
 
-def _list(one: argparse.ArgumentParser, described: Described) -> None:
-    pass
+def _none(one: argparse.ArgumentParser, described: Described) -> None:
+    """No flags of its own."""
 
 
 def _import(one: argparse.ArgumentParser, described: Described) -> None:
@@ -69,9 +69,6 @@ def _prove(one: argparse.ArgumentParser, described: Described) -> None:
     _model(one, described)
 
 
-_FLAGS = {"list": _list, "import": _import, "export": _export, "mix": _mix, "prove": _prove}
-
-
 def merge_flags(one: argparse.ArgumentParser, described: Described) -> None:
     _one(one, described)
     one.add_argument("--out", type=Path, required=True, metavar="DIR", help=described("merge_out"))
@@ -92,7 +89,7 @@ def _model(one: argparse.ArgumentParser, described: Described) -> None:
 
 
 def adapters(told: argparse.Namespace, tell: Tell) -> Answer:
-    return {"deed": told.deed, **_DEEDS[told.deed](told, tell)}
+    return {"deed": told.deed, **_DEEDS[told.deed].do(told, tell)}
 
 
 def merge(told: argparse.Namespace, tell: Tell) -> Answer:
@@ -163,18 +160,9 @@ def _proved(told: argparse.Namespace, tell: Tell) -> Answer:
     return {"adapter": told.adapter, **last(events, tell)}
 
 
-_DEEDS = {
-    "list": _listed,
-    "import": _imported,
-    "export": _exported,
-    "mix": _mixed,
-    "prove": _proved,
-}
-
-
 def sentences(answer: Answer, language: str) -> str:
     """The answer of `adapters`, for people."""
-    return _SENTENCES[answer["deed"]](answer, language)
+    return _DEEDS[answer["deed"]].say(answer, language)
 
 
 def merged(answer: Answer, language: str) -> str:
@@ -220,10 +208,16 @@ def _prove_told(answer: Answer, language: str) -> str:
     return "\n".join(proof.lines(answer, language))
 
 
-_SENTENCES = {
-    "list": _list_told,
-    "import": _import_told,
-    "export": _export_told,
-    "mix": _mix_told,
-    "prove": _prove_told,
+class _Deed(NamedTuple):
+    flags: Callable[[argparse.ArgumentParser, Described], None]
+    do: Callable[[argparse.Namespace, Tell], Answer]
+    say: Callable[[Answer, str], str]
+
+
+_DEEDS = {
+    "list": _Deed(_none, _listed, _list_told),
+    "import": _Deed(_import, _imported, _import_told),
+    "export": _Deed(_export, _exported, _export_told),
+    "mix": _Deed(_mix, _mixed, _mix_told),
+    "prove": _Deed(_prove, _proved, _prove_told),
 }
