@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from gradio_client import Client
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
+from lora_lab.runs.folder import ALIVE, Run
+from lora_lab.ui.identity import HEADER
 from tests import tiny_models
 
 CHROMIUM = [
@@ -28,7 +31,8 @@ CHROMIUM = [
     "--disable-sync",
 ]
 ROOT = Path(__file__).parents[2]
-WAIT = 30_000  # milliseconds: two cores, and everybody's first import
+# Milliseconds in which something must move. No test is timed: a busy machine may need most of it.
+WAIT = 90_000
 expect.set_options(timeout=WAIT)
 
 
@@ -46,6 +50,11 @@ class Lab:
         told |= {"precision": "float32", "threads": 1} | settings
         return f"{self.url}{path}?" + "&".join(f"{name}={value}" for name, value in told.items())
 
+    def client(self, secret: str = "a secret of my own") -> Client:
+        """A program's way in, which waits as long as it takes."""
+        headers, patient = {HEADER: secret}, {"timeout": None}
+        return Client(self.url, headers=headers, httpx_kwargs=patient, verbose=False)
+
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
@@ -53,7 +62,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     model = tmp_path_factory.mktemp("models") / "tiny"
     tiny_models.save("llama", model)
     with serving(home) as url:
-        yield Lab(url, home, model)
+        lab = Lab(url, home, model)
+        # The first call waits for the warm process's imports, and so no test has to.
+        lab.client().predict({"model": str(model)}, api_name="/count")
+        yield lab
 
 
 class serving:  # noqa: N801 - reads as the context it is
@@ -125,7 +137,18 @@ def person(browser: Browser, lab: Lab) -> Iterator[Callable[..., Page]]:
     yield make
     for watched in opened:
         watched.page.context.close()
+    _stop_what_goes_on(lab.home)
     assert [watched.complaints for watched in opened] == [[] for _ in opened]
+
+
+def _stop_what_goes_on(home: Path) -> None:
+    """A test that failed half way leaves no run for which those after it would wait."""
+    for run in map(Run, (home / "runs").glob("*")):
+        state = run.status()["state"]
+        if state in ALIVE:
+            run.ask_to_stop()
+        if state == "queued":
+            run.set_status("stopped")
 
 
 def _stays_home(url: str, home: str, complaints: list[str]) -> None:

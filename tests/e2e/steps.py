@@ -7,6 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+STANDING = "card => [card.querySelector('.state').textContent, card.textContent]"
+
 
 def open_page(page: Page, url: str) -> None:
     """Open it and wait until the page has drawn its figures."""
@@ -25,12 +27,19 @@ def press(page: Page, name: str) -> None:
 
 
 def standing(page: Page) -> Locator:
-    return page.locator(".standing .state")
+    return page.locator(".standing .state:visible")
 
 
 def trained(page: Page, state: str = "done") -> None:
-    """Wait until the run that is shown has come to that state."""
-    expect(standing(page)).to_have_text(state)
+    """Wait until the run or race that is shown has come to that state: however long that takes, if
+    only something on its card goes on moving."""
+    card = page.locator(".standing:visible")
+    while True:
+        found, told = card.evaluate(STANDING)
+        if found == state:
+            return
+        assert found != "failed", told
+        expect(card).not_to_have_text(told)
 
 
 def tab(page: Page, name: str) -> None:

@@ -8,13 +8,6 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from lora_lab.ui.identity import HEADER
-
-
-def client(lab, secret: str = "a secret of my own") -> Client:
-    patient = {"timeout": 60}  # seconds; the first request meets a server that still imports
-    return Client(lab.url, headers={HEADER: secret}, verbose=False, httpx_kwargs=patient)
-
 
 def finished(program: Client, run: str) -> dict:
     while True:
@@ -24,7 +17,7 @@ def finished(program: Client, run: str) -> dict:
 
 
 def test_a_program_counts_trains_watches_and_compares(lab, stories):
-    program = client(lab)
+    program = lab.client()
     asked = {"model": "smollm2-135m-instruct", "rank": 8, "targets": "attention-qv"}
     count = program.predict(asked, api_name="/count")
     assert count["trainable"] == 460_800
@@ -44,13 +37,13 @@ def test_a_program_counts_trains_watches_and_compares(lab, stories):
     kinds = [event["kind"] for event in job.outputs()]
     assert "pieces" in kinds and kinds[-1] == "end"
 
-    stranger = client(lab, "some other secret")
+    stranger = lab.client("some other secret")
     with pytest.raises(AppError, match="no run"):
         stranger.predict(run, 0, api_name="/run")
 
 
 def test_a_program_races_ranks(lab):
-    program = client(lab)
+    program = lab.client()
     settings = {"model": str(lab.model), "steps": 5, "max_length": 48, "threads": 1}
     run = program.predict("race", settings, {"ranks": [1, 4]}, "one", api_name="/race")["run"]
     assert finished(program, run)["state"] == "done"
@@ -69,7 +62,7 @@ def test_a_program_races_ranks(lab):
 )
 def test_a_wrong_call_is_told_in_words(lab, settings):
     with pytest.raises(AppError) as told:
-        client(lab).predict({"steps": 5, **settings}, None, api_name="/train")
+        lab.client().predict({"steps": 5, **settings}, None, api_name="/train")
     assert "Traceback" not in str(told.value) and len(str(told.value)) > 20
 
 
@@ -100,11 +93,11 @@ def test_a_wrong_call_is_told_in_words(lab, settings):
 )
 def test_whatever_a_program_sends_is_told_in_words(lab, api_name, inputs):
     with pytest.raises(AppError) as told:
-        client(lab).predict(*inputs, api_name=api_name)
+        lab.client().predict(*inputs, api_name=api_name)
     assert not re.search("Traceback|does not know|Error:", str(told.value))
 
 
 def test_no_file_of_the_machine_can_be_named(lab):
     with pytest.raises(AppError):
         file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
-        client(lab).predict({"steps": 5}, file, api_name="/train")
+        lab.client().predict({"steps": 5}, file, api_name="/train")

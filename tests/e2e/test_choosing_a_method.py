@@ -5,14 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.e2e.steps import open_page, press, trained
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_label(label, exact=True).click()
-    page.get_by_role("option", name=option).click()
+from tests.e2e.steps import open_page, pick, press, trained
 
 
 def test_a_method_shows_what_it_reads_and_counts_what_it_trains(lab, person):
@@ -25,17 +20,17 @@ def test_a_method_shows_what_it_reads_and_counts_what_it_trains(lab, person):
     expect(alpha.first).to_be_visible()
     expect(prefix).to_have_count(0)
 
-    choose(page, "Method", "DoRA")
+    pick(page, "Method", "DoRA")
     expect(trainable).not_to_have_text(plain)
     expect(page.locator(".drawing").first).to_contain_text("size of each")
     expect(alpha.first).to_be_visible()
 
-    choose(page, "Method", "Prefix tuning")
+    pick(page, "Method", "Prefix tuning")
     expect(prefix.first).to_be_visible()
     expect(alpha).to_have_count(0)
     expect(page.get_by_text("learnt positions stand before the text")).to_be_visible()
 
-    choose(page, "Method", "Full fine-tuning")
+    pick(page, "Method", "Full fine-tuning")
     expect(prefix).to_have_count(0)
     expect(page.locator(".facts").first).to_contain_text("Model file")
 
@@ -47,16 +42,16 @@ def test_a_method_shows_what_it_reads_and_counts_what_it_trains(lab, person):
 def test_what_a_tied_model_cannot_adapt_is_said_at_once(lab, person):
     page = person()
     open_page(page, lab.at())
-    choose(page, "Target matrices", "Token embeddings")
+    pick(page, "Target matrices", "Token embeddings")
     expect(page.get_by_role("alert")).to_contain_text("one matrix, used twice")
-    choose(page, "Target matrices", "The MLPs")
+    pick(page, "Target matrices", "The MLPs")
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_the_model_s_own_matrices_can_be_picked(lab, person):
     page = person()
     open_page(page, lab.at(rank=4))
-    choose(page, "Target matrices", "up_proj · 2 × (32 → 48)")
+    pick(page, "Target matrices", "up_proj · 2 × (32 → 48)")
     expect(page.locator(".facts strong").first).to_have_text(str(2 * 4 * (32 + 48)))
 
 

@@ -11,17 +11,17 @@ from playwright.sync_api import expect
 from tests.e2e.steps import open_page, pick, press, standing, tab, to_compare, trained, upload
 from tests.faulty_files import faulty_files
 
-FILES = {faulty.name: faulty for faulty in faulty_files()}
+# One of each fault: in every format they go through the command line's tests. Without settings,
+# since the page has no file for those before a column is chosen.
+FAULTS = {faulty.key: faulty for faulty in faulty_files() if not faulty.settings}
 HOSTILE = "<img src=x onerror=alert(1)> ${alert(2)} {{3}}"
 
 
-def test_every_faulty_file_is_refused_in_its_place_and_the_page_goes_on(lab, person, tmp_path):
+def test_every_fault_is_told_in_its_place_and_the_page_goes_on(lab, person, tmp_path):
     page = person()
     open_page(page, lab.at())
     card = page.get_by_role("alert").first
-    for faulty in FILES.values():
-        if faulty.settings:
-            continue  # the page has no file for these before a column is chosen
+    for faulty in FAULTS.values():
         path = tmp_path / faulty.name
         path.write_bytes(faulty.content)
         upload(page, path)

@@ -13,7 +13,7 @@ POINTS = ".chart svg.wide .s0 circle"
 
 def test_upload_train_watch_reload_compare(lab, person, stories):
     page = person()
-    open_page(page, lab.at(steps=400))
+    open_page(page, lab.at(steps=100_000, evaluate_every=500))  # it grows until it is stopped
     upload(page, stories)
     expect(page.get_by_text("my stories.csv: 40 rows")).to_be_visible()
     expect(page.locator(".preview .example").first).to_contain_text("Once upon a time")
@@ -27,7 +27,8 @@ def test_upload_train_watch_reload_compare(lab, person, stories):
 
     page.reload()
     expect(page.locator(POINTS).nth(first)).to_be_attached()
-    trained(page)
+    press(page, "Stop")
+    trained(page, "stopped")
     expect(page.get_by_role("link", name="Adapter (zip)")).to_be_visible()
     expect(page.locator(".standing")).to_contain_text("Memory")
 

@@ -63,16 +63,14 @@ def secret():
 ALLOWED = ("count", "until", "endless", "silent", "hang", "refuse", "fail")
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LORA_LAB_HOME", str(tmp_path / "home"))
+@pytest.fixture(autouse=True)
+def tasks(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "tasks.py").write_text(TASKS)
-    return tmp_path
 
 
 @pytest.fixture
-def process(home):
+def process():
     warm = Warm("tasks", ALLOWED, imports=())
     yield warm
     warm.close()
@@ -84,10 +82,10 @@ def served(process):
     return event
 
 
-def test_events_come_one_by_one_as_they_happen(process, home):
-    events = process.call("until", path=str(home / "go"))
+def test_events_come_one_by_one_as_they_happen(process, tmp_path):
+    events = process.call("until", path=str(tmp_path / "go"))
     assert next(events) == {"began": True}
-    (home / "go").touch()
+    (tmp_path / "go").touch()
     assert list(events) == [{"went_on": True}]
 
 
@@ -127,16 +125,16 @@ def test_only_what_is_allowed_can_be_called(process):
             list(process.call(name))
 
 
-def test_closing_ends_the_function_and_keeps_the_process(process, home):
-    events = process.call("endless", left=str(home / "left"))
+def test_closing_ends_the_function_and_keeps_the_process(process, tmp_path):
+    events = process.call("endless", left=str(tmp_path / "left"))
     pid = next(events)["pid"]
     events.close()
     assert served(process)["pid"] == pid
-    assert (home / "left").exists()
+    assert (tmp_path / "left").exists()
 
 
-def test_others_wait_in_line_and_hear_their_place(process, home):
-    first = process.call("until", path=str(home / "go"))
+def test_others_wait_in_line_and_hear_their_place(process, tmp_path):
+    first = process.call("until", path=str(tmp_path / "go"))
     next(first)
     second, third, gone = (process.call("count", to=1, who=who) for who in (2, 3, 4))
     assert next(second) == {"kind": "waiting", "place": 1}
@@ -144,7 +142,7 @@ def test_others_wait_in_line_and_hear_their_place(process, home):
     assert next(third) == {"kind": "waiting", "place": 3}
     gone.close()
     assert next(third) == {"kind": "waiting", "place": 2}
-    (home / "go").touch()
+    (tmp_path / "go").touch()
     assert list(first) == [{"went_on": True}]
     assert [event["who"] for event in second if "who" in event] == [2]
     assert [event["who"] for event in third if "who" in event] == [3]
@@ -192,7 +190,7 @@ def test_what_hangs_after_its_cancellation_is_ended(process, monkeypatch):
     assert served(process)["pid"] != pid
 
 
-def test_the_process_ends_when_the_page_is_killed(home):
+def test_the_process_ends_when_the_page_is_killed():
     page = (
         "from lora_lab.runs.warm import Warm\n"
         f"events = Warm('tasks', {ALLOWED!r}, imports=()).call('hang')\n"
@@ -208,10 +206,12 @@ def test_the_process_ends_when_the_page_is_killed(home):
     worker.wait(timeout=10)
 
 
-def test_long_work_is_said_again_and_again_so_that_who_left_is_noticed(process, home, monkeypatch):
+def test_long_work_is_said_again_and_again_so_that_who_left_is_noticed(
+    process, tmp_path, monkeypatch
+):
     monkeypatch.setattr(warm, "WAIT_SECONDS", 0.01)
     monkeypatch.setattr(warm, "CANCEL_SECONDS", 0.2)
-    events = process.call("silent", left=str(home / "left"))
+    events = process.call("silent", left=str(tmp_path / "left"))
     told = [next(events) for _ in range(5)]
     assert told == [told[0]] * 5 and told[0]["phase"] == "mixing"
     events.close()
