@@ -71,13 +71,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 class serving:  # noqa: N801 - reads as the context it is
     """A server on a free loopback port, as a person starts it; its address."""
 
+    program: tuple[str, ...] = ("app.py",)
+
     def __init__(self, home: Path, *flags: str, **environment: str):
         self.environment = {**os.environ, "LORA_LAB_HOME": str(home), **environment}
         self.flags = flags
 
     def __enter__(self) -> str:
         self.process = subprocess.Popen(
-            [sys.executable, "app.py", *self.flags],
+            [sys.executable, *self.program, *self.flags],
             cwd=ROOT,
             env=self.environment,
             stdout=subprocess.PIPE,
