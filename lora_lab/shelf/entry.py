@@ -71,11 +71,11 @@ class Entry:
 
     def rename(self, name: str) -> None:
         """What its owner calls it; empty for what the lab calls it."""
-        self._note(name=" ".join(name.split())[:LONGEST_NAME])
+        self._note(name=_plain(name, LONGEST_NAME))
 
     def tag(self, tags: list[str]) -> None:
         """Its tags from now on, each once."""
-        short = (" ".join(tag.split())[:LONGEST_TAG] for tag in tags)
+        short = (_plain(tag, LONGEST_TAG) for tag in tags)
         self._note(tags=list(dict.fromkeys(filter(None, short)))[:MOST_TAGS])
 
     def delete(self) -> None:
@@ -137,10 +137,12 @@ def alone() -> Iterator[None]:
 
 
 def create(owner: str, fill: Callable[[Path], Any], **about: Any) -> Entry:
-    """A new entry; fill(path) writes its adapter's folder. It appears whole or not at all."""
+    """A new entry; fill(path) writes its adapter's folder. It appears whole or not at all. about:
+    its name, model and origin."""
     entry = Entry(f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(8)}")
     with staging.making(folder()) as making:
         fill(making / "adapter")
+        about["name"] = _plain(about.get("name", ""), LONGEST_NAME)
         told = {"owner": owner, "created": time.time(), **about}
         runs.write_json(making / "about.json", told)
         making.rename(entry.path)
@@ -203,6 +205,12 @@ def forget(id: str) -> None:
     """Take away what the shelf keeps of that id: a run's name, tags and merged model."""
     with alone():
         shutil.rmtree(folder() / id, ignore_errors=True)
+
+
+def _plain(name: str, longest: int) -> str:
+    """On one line, without what no reader sees."""
+    seen = "".join(c if c.isprintable() else " " for c in name)
+    return " ".join(seen.split())[:longest]
 
 
 def _saved(adapter: Path) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from lora_lab.config import METHODS
 from lora_lab.shelf.entry import Entry
+from lora_lab.words import sound
 
 LARGEST_JSON = 1_000_000
 CONFIG, FACTS = "adapter_config.json", "lora_lab.json"
@@ -82,9 +83,9 @@ def targets(config: dict[str, Any]) -> list[str]:
     """The last names of the adapted matrices, each once; a pattern as it stands."""
     told = config.get("target_modules")
     if isinstance(told, str):
-        return [told[:60]]
+        return [sound(told[:60])]
     paths = told if isinstance(told, list) else []
-    names = [path.rpartition(".")[2][:40] for path in paths if isinstance(path, str)]
+    names = [sound(path.rpartition(".")[2][:40]) for path in paths if isinstance(path, str)]
     return sorted(set(names))[:20]
 
 
@@ -121,4 +122,4 @@ def _number(value: Any) -> float | None:
 
 
 def _text(value: Any) -> str | None:
-    return value[:300] if isinstance(value, str) else None
+    return sound(value[:300]) if isinstance(value, str) else None

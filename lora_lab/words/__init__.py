@@ -73,6 +73,11 @@ def duration(seconds: float, language: str = DEFAULT) -> str:
     return f"{whole // 3600}\u00a0h {whole % 3600 // 60}\u00a0min"
 
 
+def sound(text: str) -> str:
+    """text as it can be written and sent: JSON can hold half a character, and UTF-8 cannot."""
+    return text.encode(errors="replace").decode()
+
+
 def best_language(accept_language: str) -> str:
     """The language of ours that a browser's Accept-Language header wants most."""
     wishes = []
@@ -103,7 +108,9 @@ def _written(value: Any, language: str) -> Any:
             sized = "bytes" in value
             return byte_size(value["bytes"], language) if sized else say(value["say"], language)
         except (KeyError, TypeError):
-            return str(value)[:60]  # what a program sent, in the place of a name
+            return sound(str(value)[:60])  # what a program sent, in the place of a name
+    if isinstance(value, str):
+        return sound(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
     return number(value, language)

@@ -1,5 +1,6 @@
 """Entries of the shelf: whose they are, what they are called, and how they go and come back."""
 
+import json
 import shutil
 import threading
 import time
@@ -8,15 +9,17 @@ import pytest
 
 from lora_lab import lab
 from lora_lab.config import Settings
+from lora_lab.errors import LabError
 from lora_lab.runs import folder as runs
 from lora_lab.shelf import card, entry, reading
 from tests.expecting import lab_error
 
+FACTS = {"name": "boats", "origin": "imported", "model": "tiny-stories"}
+
 
 @pytest.fixture
 def mine(adapter):
-    facts = {"name": "boats", "origin": "imported", "model": "tiny-stories"}
-    return entry.create("ana", lambda to: shutil.copytree(adapter, to), **facts)
+    return entry.create("ana", lambda to: shutil.copytree(adapter, to), **FACTS)
 
 
 @pytest.fixture
@@ -70,6 +73,14 @@ def test_names_and_tags_are_kept_short_and_plain(mine, run):
     assert entry.named(mine.about["name"]).id in (mine.id, run.id)
     with lab_error("no_such_adapter"):
         entry.named("nothing of the kind")
+
+
+@pytest.mark.parametrize("name", ["x" * 9999, "a\r\nb", "\0", "\ud800", "a\u202eb", "CON", "../x"])
+def test_a_new_ones_name_is_as_short_and_plain(adapter, name):
+    made = entry.create("ana", lambda to: shutil.copytree(adapter, to), **FACTS | {"name": name})
+    told = reading.told(made)["name"]
+    assert len(told) <= entry.LONGEST_NAME and (told == "" or told.isprintable())
+    json.dumps(told, ensure_ascii=False).encode()
 
 
 def test_deleted_comes_back_and_later_is_gone(mine, run, monkeypatch):
@@ -196,3 +207,18 @@ def test_what_many_read_as_its_time_comes_goes_once(adapter, monkeypatch):
         thread.join()
     assert heard == [[]] * 8
     assert not [path for path in entry.folder().iterdir() if path.is_dir()]
+
+
+def test_half_characters_in_a_strangers_files_and_names_reach_nobody(mine):
+    half = "\\ud800"
+    facts = f'{{"data": {{"name": "{half}"}}, "base": {{"model": "{half}"}}}}'
+    config = f'{{"target_modules": ["{half}"], "base_model_name_or_path": "{half}"}}'
+    (mine.adapter / "lora_lab.json").write_text(facts)
+    (mine.adapter / "adapter_config.json").write_text(config)
+    mine.rename("boats \ud800")
+    mine.tag(["sea \ud800"])
+    told = reading.told(mine)
+    assert told["name"] == "boats" and told["targets"] == ["?"]
+    json.dumps(told, ensure_ascii=False).encode()
+    carded(mine).encode()
+    LabError("import_base_unknown", base="\ud800").text().encode()
