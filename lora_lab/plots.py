@@ -116,12 +116,8 @@ def _draw(axes: Any, panel: Panel) -> None:
         axes.legend(frameon=False, fontsize="small")
 
 
-def png(figure: Figure) -> bytes:
-    return drawn(figure, "png")
-
-
 def drawn(figure: Figure, kind: str) -> bytes:
-    """kind: "png" or "pdf"."""
+    """The file of it; kind: "png" or "pdf"."""
     file = io.BytesIO()
     figure.savefig(file, format=kind)
     return file.getvalue()

@@ -70,9 +70,8 @@ def curves_png(request: Request, runs: Runs, language: str = words.DEFAULT) -> R
             (live.title(lab.run(run, who), known(language)), lab.events(run, who)[0])
             for run in runs
         ]
-        return file_of(
-            plots.png(plots.loss_figure(told, known(language))), "image/png", "curves.png"
-        )
+        figure = plots.loss_figure(told, known(language))
+        return file_of(plots.drawn(figure, "png"), "image/png", "curves.png")
 
     return answer(request, language, made)
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from lora_lab.plots import loss_figure, png
+from lora_lab.plots import drawn, loss_figure
 from lora_lab.words import LANGUAGES
 
 EVENTS = [
@@ -28,13 +28,13 @@ def test_the_lines_are_the_events(language):
 
 
 def test_no_name_is_taken_for_mathematics():
-    assert png(loss_figure([(r"$\frac$ <b> %s.csv", EVENTS)], "en")).startswith(b"\x89PNG")
+    assert drawn(loss_figure([(r"$\frac$ <b> %s.csv", EVENTS)], "en"), "png").startswith(b"\x89PNG")
 
 
 def test_a_run_without_points_gives_an_empty_figure():
-    assert png(loss_figure([("a", [])], "en")).startswith(b"\x89PNG")
+    assert drawn(loss_figure([("a", [])], "en"), "png").startswith(b"\x89PNG")
 
 
 def test_pyplot_stays_out():
-    png(loss_figure([("a", EVENTS)], "en"))
+    drawn(loss_figure([("a", EVENTS)], "en"), "png")
     assert "matplotlib.pyplot" not in sys.modules
