@@ -35,23 +35,23 @@ def start(
     numbers come from. Raises LabError("pissa_rank")."""
     outputs, inputs = W0.shape
     if init == "pissa":
-        return principal(W0, rank, scaling)
+        return _principal(W0, rank, scaling)
     zero = torch.zeros(rank, inputs), torch.zeros(outputs, rank)
     if init == "zeros":
         return zero
     if lookup:
         B = torch.randn(outputs, rank, generator=draws)
-        return (gaussian(rank, inputs, draws) if init == "both-gaussian" else zero[0]), B
-    A = gaussian(rank, inputs, draws)
-    return A, (gaussian(outputs, rank, draws) if init == "both-gaussian" else zero[1])
+        return (_gaussian(rank, inputs, draws) if init == "both-gaussian" else zero[0]), B
+    A = _gaussian(rank, inputs, draws)
+    return A, (_gaussian(outputs, rank, draws) if init == "both-gaussian" else zero[1])
 
 
-def gaussian(rows: int, columns: int, draws: torch.Generator) -> torch.Tensor:
+def _gaussian(rows: int, columns: int, draws: torch.Generator) -> torch.Tensor:
     """[rows, columns], Gaussian, spread 1/√(3·columns)."""
     return torch.randn(rows, columns, generator=draws) * (3 * columns) ** -0.5
 
 
-def principal(W0: torch.Tensor, rank: int, scaling: float) -> Pair:
+def _principal(W0: torch.Tensor, rank: int, scaling: float) -> Pair:
     """W0 ≈ s · B A at this rank, as near as can be: with W0 = U S Vᵀ, A = √(S/s) Vᵀ and
     B = U √(S/s) of the largest `rank` singular values."""
     most = min(W0.shape)

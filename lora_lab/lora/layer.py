@@ -42,14 +42,17 @@ class LoRALayer(nn.Module):
         self._kept: tuple = (None, None, None, None)
 
     def put(self, name: str, pair: LowRank) -> None:
+        """Stand an adapter's pair beside the matrix, in the place of one of that name."""
         self.adapters[_key(name)] = pair
         self._kept = (None, None, None, None)
 
     def get(self, name: str) -> LowRank | None:
+        """The adapter's pair; None where it leaves this matrix alone."""
         key = _key(name)
         return self.adapters[key] if key in self.adapters else None  # noqa: SIM401 (no get)
 
     def drop(self, name: str) -> None:
+        """Forget an adapter's pair, where there is one."""
         if self.get(name) is not None:
             del self.adapters[_key(name)]
 

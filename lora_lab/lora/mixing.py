@@ -55,7 +55,7 @@ def mix(
     change = _changes(method, density, torch.Generator().manual_seed(seed))
     made: dict[str, tuple[Pair, float, float]] = {}
     for path in dict.fromkeys(path for adapter, _ in parts for path in adapter.tensors):
-        joined = side_by_side(parts, path)
+        joined = _side_by_side(parts, path)
         kept = min(rank or joined[0].shape[0], joined[0].shape[1], joined[1].shape[0])
         if change:
             made[path] = _truncated(change(_updates(parts, path)), kept)
@@ -66,7 +66,7 @@ def mix(
     return _mixed(made, [adapter for adapter, _ in parts])
 
 
-def side_by_side(parts: Parts, path: str) -> Pair:
+def _side_by_side(parts: Parts, path: str) -> Pair:
     """The weighted sum at one matrix, exact: A [Σr, in], B [out, Σr], to be scaled by 1."""
     there = [(adapter, weight) for adapter, weight in parts if path in adapter.tensors]
     scaled = [adapter.tensors[path][1] * (w * adapter.scaling(path)) for adapter, w in there]
@@ -131,7 +131,7 @@ def dare(updates: list[torch.Tensor], density: float, draws: torch.Generator) ->
 
 def _updates(parts: Parts, path: str) -> list[torch.Tensor]:
     """w s B A [out, in] of each adapter that has this matrix."""
-    alone = [side_by_side([part], path) for part in parts if path in part[0].tensors]
+    alone = [_side_by_side([part], path) for part in parts if path in part[0].tensors]
     return [B @ A for A, B in alone]
 
 
