@@ -17,7 +17,7 @@ from pathlib import Path
 from lora_lab.config import assets
 from lora_lab.errors import LabError
 from lora_lab.models import gguf, hub, landing, weights, wheel
-from lora_lab.models.catalogue import COUNTED_ONLY, Model, Wheel, find
+from lora_lab.models.catalogue import CATALOGUE, COUNTED_ONLY, Model, Wheel, find
 from lora_lab.models.landing import Meter, Progress, Report
 
 # The Hub's own rule for a repository's id.
@@ -71,6 +71,17 @@ def is_here(ref: str) -> bool:
     if path and path.suffix.lower() == ".gguf":
         return path.is_file() and landing.cached(_gguf_key(path)) is not None
     return bool(path) or (bool(HUB_ID.fullmatch(ref)) and landing.cached(hub_key(ref)) is not None)
+
+
+def known(ref: str) -> Model | None:
+    """The catalogue's model of that name, or whose files lie in that folder of this machine."""
+    path = _path(ref)
+    return find(ref) or next((model for model in CATALOGUE if path and _lies_in(model, path)), None)
+
+
+def _lies_in(model: Model, path: Path) -> bool:
+    here = (assets() / model.name,) if model.bundled else landing.cached(model.name)
+    return here is not None and here[0].resolve() == path.resolve()
 
 
 def is_local(ref: str) -> bool:

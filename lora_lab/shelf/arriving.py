@@ -13,7 +13,7 @@ from pathlib import Path
 from lora_lab.errors import LabError
 from lora_lab.lora import peft_format
 from lora_lab.lora.adapter import Adapter
-from lora_lab.models import catalogue, hub_adapter, loading, measuring, shapes, sources
+from lora_lab.models import hub_adapter, loading, measuring, shapes, sources
 from lora_lab.runs import staging
 from lora_lab.shelf import archive, entry, reading, room
 
@@ -91,7 +91,7 @@ def base_of(folder: Path, chosen: str = "", local: bool = True) -> str:
     # A folder that is not here may still be called as the model that was in it.
     last = Path(told["name"] or "").name
     for name in (chosen, told["model"], told["name"], last):
-        known = catalogue.find(name) if name else None
+        known = sources.known(name) if name else None
         if known:
             return known.name
         if not name or (name == last and name != told["name"]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import gradio as gr
@@ -85,15 +86,15 @@ def choices(runs: list[dict[str, Any]], wanted: str, language: str) -> list[tupl
 
 
 def line(run: dict[str, Any], language: str) -> str:
-    """A run in one line: when, what, how it stands."""
-    day = f"{run['id'][6:8]}-{run['id'][4:6]} {run['id'][9:11]}:{run['id'][11:13]}"
+    """A run in one line: what, how it stands, when (on this machine's clock)."""
+    begun = datetime.strptime(run["id"][:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC).astimezone()
     state = say(f"run.state.{run['state']}", language)
     told = f"{title(run, language)} · {state}"
     result = run["result"]
     if result and result["heldout_loss"] is not None:
         told += f" · {number(result['heldout_loss_before'], language, 2)} → "
         told += number(result["heldout_loss"], language, 2)
-    return f"{told} · {day} UTC"
+    return f"{told} · {begun:%d-%m %H:%M}"
 
 
 def title(run: dict[str, Any], language: str) -> str:

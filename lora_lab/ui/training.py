@@ -159,7 +159,7 @@ class Training:
         else:
             card, sight = self._data_card(settings.data), gr.skip()
         told = json.dumps({"rows": found["rows"], "fingerprint": found["fingerprint"]})
-        shown = gr.update(visible=bool(columns))
+        shown = gr.update(visible=bool(columns), open=False)
         return [card, shown, sight, *self._roles(columns, chosen), "", told]
 
     def _data_card(self, sample: str) -> str:

@@ -21,6 +21,16 @@ def test_a_folder_is_used_where_it_lies(saved, monkeypatch):
     assert sources.fetch(f"./{folder.name}") == local
 
 
+def test_a_model_of_the_catalogue_is_known_by_its_folder_too(tmp_path, monkeypatch):
+    boxed = catalogue.find("tiny-stories")
+    folder = sources.fetch("tiny-stories").folder
+    assert sources.known("tiny-stories") == sources.known(str(folder)) == boxed
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    assert sources.known("./link") == boxed
+    assert sources.known(str(tmp_path)) is None and sources.known("a\0b") is None
+
+
 def test_one_model_from_two_places_says_which_and_is_told_apart_by_its_bits(saved, tmp_path):
     from tests import tiny_models
 
