@@ -103,11 +103,11 @@ def factorise(told: argparse.Namespace, tell: Tell) -> Answer:
     sources = (told.file, told.shape, told.weight, told.targets)
     if sum(source is not None for source in sources) != 1:
         raise LabError("nothing_to_factorise")
-    if told.file:
+    if told.file is not None:
         return lab.factorise(lab.matrix_of_file(told.file), told.rank)
-    if told.shape:
+    if told.shape is not None:
         return lab.factorise(lab.matrix_of_shape(told.shape), told.rank)
-    if told.weight:
+    if told.weight is not None:
         return last(lab.factorise_weight(told.model, told.weight, told.rank), tell)
     return _cut(told, tell)
 

@@ -77,12 +77,18 @@ def test_bfloat16_and_float16_weights_are_read_right(tmp_path):
         ("--shape", "9x9", "--weight", "model.norm", "--rank", 1),
         ("--weight", "model.norm", "--rank", 1),
         ("/nowhere.csv", "--rank", 1),
+        ("--shape", "", "--rank", 1),
+        ("--weight", "", "--rank", 1),
+        ("--targets", "", "--rank", 1),
+        ("--targets", "attention", "--shape", "9x9", "--rank", 1),
+        ("--targets", "attention", "--rank", 0),
     ],
 )
 def test_what_cannot_be_factorised_is_a_problem_and_1(capfd, arguments):
     assert main(["factorise", *map(str, arguments), "--json"], None) == 1
     out, err = capfd.readouterr()
     assert not out and err and "Traceback" not in err
+    assert "command-line.log" not in err
 
 
 def test_gpt3_at_rank_one_on_queries_and_values_is_the_literatures_4_7_million(capfd):
