@@ -29,7 +29,7 @@ from lora_lab.errors import LabError
 from lora_lab.runs.processes import Process, spawn
 
 IMPORTS = ("lora_lab.evaluation.comparing", "transformers.models.llama.modeling_llama")
-WAIT_SECONDS = 1.0  # at most so long nothing is said to somebody who waits in line
+WAIT_SECONDS = 1.0  # so long, times their place, nothing is said to somebody who waits in line
 CANCEL_SECONDS = 30.0  # a request that goes on so long after its cancellation hangs: kill it
 
 
@@ -57,7 +57,7 @@ class Warm:
     def call(self, function: str, **arguments: Any) -> Iterator[dict[str, Any]]:
         """What the function yields. While others are before: {"kind": "waiting", "place": n}.
 
-        It is said again every WAIT_SECONDS, as a "progress" of the function's is: so a page whose
+        It is said again and again, and a "progress" of the function's is too: so a page whose
         reader has left is noticed. Closing the iterator cancels. Raises the LabError that the
         function raised, "unexpected" for any other exception, "warm_died" where the process died.
         """
@@ -88,11 +88,13 @@ class Warm:
                     return
             yield {"kind": "waiting", "place": place}
             with self._changed:
-                moved = functools.partial(self._moved, request, place)
-                self._changed.wait_for(moved, WAIT_SECONDS)
+                # Who stands far behind is told more rarely: to tell a whole class every second
+                # would take more of the machine than it waits for.
+                turn = functools.partial(self._first, request)
+                self._changed.wait_for(turn, WAIT_SECONDS * place)
 
-    def _moved(self, request: _Request, place: int) -> bool:
-        return self._line.index(request) < place
+    def _first(self, request: _Request) -> bool:
+        return self._line[0] is request
 
     def _leave(self, request: _Request) -> None:
         """Out of the line at once where it only waited; else when the process has let go of it."""

@@ -33,6 +33,7 @@ from lora_lab.ui.training import QUIET, Training, sample_choices
 from lora_lab.words import byte_size, say
 
 CACHE_SECONDS = (3600, 24 * 3600)  # how often uploads are looked through, and how old they grow
+THREADS = 200  # whoever waits for the warm process holds one: a class must leave some for the page
 MOST_QUEUED = 64  # events that wait for a turn; training is not among them
 
 
@@ -70,6 +71,7 @@ def build(language: str, warm: Warm, *, loopback: bool) -> tuple[gr.Blocks, list
         spectrum.wire(ranks.benches["spectrum"], language, warm, [demo.load, rank_tab.select])
         cost.wire(ranks.benches["cost"], language, [demo.load, rank_tab.select])
         api.offer(language, warm, loopback=loopback)
+    demo.max_threads = THREADS
     demo.queue(max_size=MOST_QUEUED, default_concurrency_limit=4)
     return demo, trains.form.names
 

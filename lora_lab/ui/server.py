@@ -11,7 +11,6 @@ from logging.handlers import RotatingFileHandler
 
 import gradio as gr
 import uvicorn
-from anyio import to_thread
 from fastapi import FastAPI
 
 from lora_lab import config, lab, words
@@ -26,7 +25,6 @@ from lora_lab.ui.languages import PATHS, LanguageChoice
 
 PORT = 7860
 PORTS_TRIED = 100
-THREADS = 200
 
 
 def application(*, loopback: bool) -> FastAPI:
@@ -37,8 +35,6 @@ def application(*, loopback: bool) -> FastAPI:
 
     @asynccontextmanager
     async def alive(_: FastAPI):
-        # Whoever waits for the warm process holds a thread: a class must leave some for the page.
-        to_thread.current_default_thread_limiter().total_tokens = THREADS
         lab.tidy()
         dispatcher = Dispatcher()
         warm.start()

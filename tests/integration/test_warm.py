@@ -133,7 +133,8 @@ def test_closing_ends_the_function_and_keeps_the_process(process, tmp_path):
     assert (tmp_path / "left").exists()
 
 
-def test_others_wait_in_line_and_hear_their_place(process, tmp_path):
+def test_others_wait_in_line_and_hear_their_place(process, tmp_path, monkeypatch):
+    monkeypatch.setattr(warm, "WAIT_SECONDS", 0.01)
     first = process.call("until", path=str(tmp_path / "go"))
     next(first)
     second, third, gone = (process.call("count", to=1, who=who) for who in (2, 3, 4))
