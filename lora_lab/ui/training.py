@@ -168,8 +168,8 @@ class Training:
     def named(self, uploaded: str, *values: Any) -> list[Any]:
         """As check, for a column that was named: the lists of columns stay as they are, since an
         update would close the one that the person has open by now."""
-        card, _, _, *roles_and_after = self.check(uploaded, *values)
-        return [card, *roles_and_after[-2:]]
+        card, _, sight, *roles_and_after = self.check(uploaded, *values)
+        return [card, sight, *roles_and_after[-2:]]
 
     def own_file(self, kept: str) -> tuple[str, str] | None:
         """The choice of the remembered upload, while it is still there."""

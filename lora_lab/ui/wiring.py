@@ -73,7 +73,7 @@ def _data(tab: TrainTab, does: Training) -> None:
     checked = [tab.data_card, tab.columns, tab.sight, *columns[1:], *after]
     check = calmly(language, len(checked))(does.check)
     asked: dict[str, Any] = {"fn": check, "inputs": source, "outputs": [*checked, tab.problem]}
-    named = calmly(language, 1 + len(after))(does.named)
+    named = calmly(language, 2 + len(after))(does.named)
     checks = [
         # Behind the upload itself, so that files in a quick row are each checked in their turn.
         took.success(**asked, trigger_mode="multiple", **QUIET),
@@ -82,7 +82,7 @@ def _data(tab: TrainTab, does: Training) -> None:
             [column.input for column in columns],
             named,
             source,
-            [tab.data_card, *after, tab.problem],
+            [tab.data_card, tab.sight, *after, tab.problem],
             **LAST,
             **QUIET,
         ),
