@@ -95,24 +95,24 @@ def test_an_experiment_that_is_deleted_in_another_tab_is_said_to_be_gone(lab, pe
     open_page(page, lab.at())
     tab(page, "Rank lab")
     tab(page, "Init")
-    steps(page, 200)
+    steps(page, 5_000)
     press(page, "Try every init")
     expect(page.locator(".ranklab .bar:visible")).to_be_visible()
+    tab(page, "Alpha")
+    press(page, "Sweep alpha")
+    expect(standing(page)).to_have_text("waiting")
 
     other = page.context.new_page()
     open_page(other, lab.url)
-    tab(other, "Rank lab")
-    tab(other, "Init")
-    visible(other, "Stop").click()
-    trained(other, "stopped")
     tab(other, "Runs")
-    other.get_by_role("checkbox", name=re.compile("How A and B start")).first.click()
+    other.get_by_role("checkbox", name=re.compile("Sweep of alpha")).check()
     press(other, "Delete")
     press(other, "Delete for good")
-    expect(other.get_by_role("checkbox", name=re.compile("How A and B start"))).to_have_count(0)
 
     expect(page.get_by_text(re.compile("There is no run")).locator("visible=true")).to_be_visible()
     expect(visible(page, "Stop")).to_have_count(0)
+    tab(page, "Init")
+    visible(page, "Stop").click()
 
 
 def test_on_a_phone_every_section_is_in_sight(lab, person):
