@@ -51,7 +51,9 @@ class LowRank(nn.Module):
         return torch.cat([self.A, self.A0]), torch.cat([self.B, -self.B0], 1)
 
     def dropped(self, x: torch.Tensor) -> torch.Tensor:
-        return dropout(x, self.dropout) if self.dropout and self.training else x
+        """Where gradients are asked for, and there alone. A module's mode is no guide: the base stays
+        at rest in training, so that its own dropout stays silent."""
+        return dropout(x, self.dropout) if self.dropout and torch.is_grad_enabled() else x
 
     def gain(self, W0: torch.Tensor) -> torch.Tensor:
         """DoRA's g [out]. Where nothing trains, the last one for as long as nothing changes: since

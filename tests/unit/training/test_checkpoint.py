@@ -41,6 +41,15 @@ def test_only_the_last_is_kept(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "step-000003"]
 
 
+def test_the_pointer_is_replaced_and_never_rewritten(tmp_path):
+    """A file that is written anew where it stands is empty for a moment."""
+    checkpoint.save(tmp_path, sample(1))
+    with (tmp_path / "latest").open() as opened:
+        checkpoint.save(tmp_path, sample(2))
+        assert opened.read() == "step-000001"
+    assert (tmp_path / "latest").read_text() == "step-000002"
+
+
 def test_one_without_moments_is_whole_too(tmp_path):
     """Before the first step AdamW has no means and nothing has been measured."""
     empty = Checkpoint(

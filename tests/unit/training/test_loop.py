@@ -90,6 +90,13 @@ def test_as_many_shares_give_the_same_bits_each_time(base):
     assert all(torch.equal(weights[name], tensor) for name, tensor in its_weights.items())
 
 
+def test_dropout_changes_what_is_learned_and_not_where_it_begins(base):
+    plain, _ = trained(base, 1, targets="linear")
+    dropped, _ = trained(base, 1, targets="linear", dropout=0.3)
+    assert dropped[0] == plain[0]
+    assert all(one != other for one, other in zip(dropped[1:], plain[1:], strict=True))
+
+
 def test_dropout_draws_the_same_however_many_threads_there_are(base):
     alone, _ = trained(base, 1, dropout=0.3)
     shared, _ = trained(base, 3, dropout=0.3)
