@@ -51,8 +51,8 @@ class LowRank(nn.Module):
         return torch.cat([self.A, self.A0]), torch.cat([self.B, -self.B0], 1)
 
     def dropped(self, x: torch.Tensor) -> torch.Tensor:
-        """Where gradients are asked for, and there alone. A module's mode is no guide: the base stays
-        at rest in training, so that its own dropout stays silent."""
+        """Where gradients are asked for, and there alone. A module's mode is no guide: in training
+        the base stays at rest, so that its own dropout is silent."""
         return dropout(x, self.dropout) if self.dropout and torch.is_grad_enabled() else x
 
     def gain(self, W0: torch.Tensor) -> torch.Tensor:
