@@ -170,8 +170,15 @@ def _result(run: dict[str, Any], language: str) -> str:
         steps=result["steps"],
         speed=round(result["tokens_per_second"]),
     )
-    told = line(told) + _forgotten(result, language)
+    told = line(told) + _worse(result, language) + _forgotten(result, language)
     return told + _cost(run.get("forecast") or {}, result, language)
+
+
+def _worse(result: dict[str, Any], language: str) -> str:
+    """Where training did harm, what to do; a loss that was never measured says nothing."""
+    after = result["heldout_loss"]
+    worse = after is not None and after > result["heldout_loss_before"]
+    return line(say("result.worse", language)) if worse else ""
 
 
 def _forgotten(result: dict[str, Any], language: str) -> str:

@@ -90,6 +90,14 @@ def test_a_run_stopped_before_its_first_measurement_has_no_loss_yet():
     assert "4.000 → –" in live.standing(run("stopped", result=result), [], {}, "en")
 
 
+@pytest.mark.parametrize(
+    ("after", "told"), [(4.2, True), (3.9, False), (4.0, False), (None, False)]
+)
+def test_training_that_did_harm_says_so_and_what_to_do(after, told):
+    drawn = live.standing(run("done", result=RESULT | {"heldout_loss": after}), [], {}, "en")
+    assert ("smaller alpha" in drawn) is told
+
+
 def test_a_hostile_name_and_a_hostile_text_stay_text():
     told = live.standing(run("done", data={"name": HOSTILE}), [], {}, "en")
     sample = {"kind": "sample", "step": 1, "text": HOSTILE}
