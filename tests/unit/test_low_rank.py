@@ -120,7 +120,7 @@ def test_full_fine_tunings_own_update_is_looked_into_alike(place):
         with torch.no_grad():
             base.get_submodule(path).weight.add_(torch.outer(torch.randn(32), torch.randn(32)))
     base.save_pretrained(place / "tuned")
-    (told,) = lab.spectrum(str(place / "tuned"), model=str(place / "model"))
+    *_, told = lab.spectrum(str(place / "tuned"), model=str(place / "model"))
     by_path = {each["path"]: each for each in told["matrices"]}
     assert len(by_path) == 14
     for path in QUERIES:
