@@ -32,6 +32,7 @@ def main() -> None:
     steps = parser.parse_args().steps
     with tempfile.TemporaryDirectory() as home:
         os.environ["LORA_LAB_HOME"] = home
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the lab starts its workers
         print(speed.measure())
         models = {
             "tiny-stories": "tiny-stories",

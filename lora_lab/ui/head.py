@@ -12,7 +12,6 @@ SCRIPT = Path(__file__).with_name("page.js")
 # Gradio's own words in the page that no parameter reaches; a space at the end: a beginning.
 BUILTIN = {"number input for ": "builtin.number", "range slider for ": "builtin.range"}
 BUILTIN |= {
-    "More tabs": "builtin.more_tabs",
     "Error": "builtin.error",
     "Connection to the server was lost. Attempting reconnection...": "builtin.lost",
     "Waiting for file(s) to finish uploading, please retry.": "builtin.uploading",

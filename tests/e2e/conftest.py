@@ -93,7 +93,7 @@ class serving:  # noqa: N801 - reads as the context it is
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(WAIT / 1000)
 
 
 @pytest.fixture(scope="session")

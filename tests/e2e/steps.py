@@ -43,14 +43,8 @@ def trained(page: Page, state: str = "done") -> None:
 
 
 def tab(page: Page, name: str) -> None:
-    """Open a tab; on a phone the last ones stand in the menu beside the first."""
-    wanted = page.get_by_role("tab", name=name, exact=True)
-    more = page.get_by_role("button", name="More sections").locator("visible=true").first
-    expect(wanted.or_(more).first).to_be_visible()
-    if not wanted.count():
-        more.click()
-        wanted = page.locator(".overflow-dropdown button", has_text=name).locator("visible=true")
-    wanted.click()
+    """Open a tab."""
+    page.get_by_role("tab", name=name, exact=True).click()
 
 
 def to_compare(page: Page) -> None:
