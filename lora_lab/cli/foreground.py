@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lora_lab.runs import worker
+from lora_lab.runs import queue, worker
 from lora_lab.runs.folder import ALIVE, Run
 
 LOOK_SECONDS = 0.2
@@ -43,7 +43,8 @@ def without_kind(event: Event) -> Answer:
 
 
 def follow(run: Run, tell: Tell) -> None:
-    """Train run here until it ends, or wait for the worker that was faster in taking it.
+    """Train run here until it ends, or wait for the worker that was faster in taking it. Where it
+    let others go first, it goes on here when its turn comes, whether a server is there or not.
 
     Ctrl-C asks it to stop, with its adapter kept; a second one interrupts it at once. Either ends
     in KeyboardInterrupt.
@@ -57,11 +58,18 @@ def follow(run: Run, tell: Tell) -> None:
             worker.run_to_its_end(run)
             while run.status()["state"] in ALIVE:
                 time.sleep(LOOK_SECONDS)
+                if _its_turn(run):
+                    worker.run_to_its_end(run)
         finally:
             ended.set()
             teller.join()
     if interrupted.is_set():
         raise KeyboardInterrupt
+
+
+def _its_turn(run: Run) -> bool:
+    now = queue.look()
+    return not now.working and [ticket.run for ticket in now.waiting[:1]] == [run.id]
 
 
 def _tell(run: Run, tell: Tell, offset: int, ended: threading.Event) -> None:
