@@ -104,10 +104,11 @@ def planned(
     told = [_with_rate(arm, base, kind, rate) for arm in arms]
     _check_steps(told, base)
     datasets = _datasets([arm.settings(base) for arm in told], files or {})
+    readings = {data: guess(dataset, base.model) for data, dataset in datasets.items()}
     forecasts = []
     for arm in told:
         own = arm.settings(base)
-        forecasts.append(forecast(own, guess(datasets[own.data])))
+        forecasts.append(forecast(own, readings[own.data]))
         if not own.learning_rate:
             forecasts[-1]["seconds"] *= 1 + SEARCHED
     together, memory = _side_by_side(told, base, forecasts)

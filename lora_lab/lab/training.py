@@ -49,7 +49,7 @@ def prepared(
     settings = settings.checked()
     dataset = to_train_on(settings, path, name)
     settings = rates.settled(settings, shapes.shapes(settings.model).small)
-    known = reading if reading and "mean_tokens" in reading else guess(dataset)
+    known = reading if reading and "mean_tokens" in reading else guess(dataset, settings.model)
     expected = forecast(settings, known)
     expected["disk_bytes"] += path.stat().st_size if path else 0
     check_it_fits(owner, expected, settings.model)
