@@ -70,7 +70,7 @@ STEPS_A_LAYER = 160  # small operations a layer costs in a training step, forwar
 STEPS_A_MAGNITUDE = 40  # the same for one matrix of DoRA
 STEPS_A_TOKEN = 500  # the same for one token of a sample
 MEMORY_RATE = 8e9  # bytes read a second: of the weights, as one token of a sample needs, …
-ADAPTER_PASSES = 8  # … and so often of what goes into and out of an adapted matrix in a step
+ADAPTER_PASSES = 6  # … and so often of what goes into and out of an adapted matrix in a step
 
 
 @dataclass(frozen=True)
