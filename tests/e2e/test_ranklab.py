@@ -111,8 +111,6 @@ def test_an_experiment_that_is_deleted_in_another_tab_is_said_to_be_gone(lab, pe
 
     expect(page.get_by_text(re.compile("There is no run")).locator("visible=true")).to_be_visible()
     expect(visible(page, "Stop")).to_have_count(0)
-    tab(page, "Init")
-    visible(page, "Stop").click()
 
 
 def test_on_a_phone_every_section_is_in_sight(lab, person):
