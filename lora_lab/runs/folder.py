@@ -26,7 +26,7 @@ import filelock
 
 from lora_lab.config import Settings, from_json, home
 from lora_lab.errors import LabError
-from lora_lab.runs import event_log, staging
+from lora_lab.runs import event_log, locks, staging
 
 ALIVE = ("queued", "running")
 GLANCE_SECONDS = 1.0  # a reader holds the lock for a moment when it looks whether a worker lives
@@ -104,16 +104,8 @@ class Run:
         """Whether no worker is on it; while the context lasts, none will be."""
         if not self.path.is_dir():  # a lock would make it anew
             raise LabError("no_such_run", run=self.id)
-        lock = self.lock()
-        try:
-            lock.acquire(timeout=seconds)
-        except filelock.Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        with locks.taken(self.lock(), seconds) as alone:
+            yield alone
 
     def ask_to_stop(self, for_now: bool = False) -> None:
         """Within a step or two. for_now: others go first, then it goes on by itself."""

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import filelock
 
+from lora_lab.runs import locks
+
 MAKING, DELETED = ".making-", ".deleted-"
 
 
@@ -57,13 +59,10 @@ def sweep(parent: Path) -> None:
 def _held(place: Path) -> Iterator[bool]:
     """Whether place's lock could be taken; held until the end, and then it is gone."""
     lock = filelock.FileLock(place.with_name(f"{place.name}.lock"))
+    held = False
     try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        yield False
-        return
-    try:
-        yield True
+        with locks.taken(lock) as held:
+            yield held
     finally:
-        lock.release()
-        Path(lock.lock_file).unlink(missing_ok=True)
+        if held:
+            Path(lock.lock_file).unlink(missing_ok=True)

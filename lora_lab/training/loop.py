@@ -22,6 +22,7 @@ from lora_lab.data.tokenising import Encoded
 from lora_lab.errors import LabError
 from lora_lab.models import lean
 from lora_lab.models.shares import in_shares
+from lora_lab.training import randomness
 from lora_lab.training.checkpoint import Checkpoint, Progress
 from lora_lab.training.counting import shared
 from lora_lab.training.methods import Method
@@ -255,7 +256,7 @@ class _Training:
                 adapter=dict(self.trained),
                 best=self.best,
                 moments=self._moments(),
-                random=random_states(self.job.device),
+                random=randomness.states(self.job.device),
             )
         )
 
@@ -272,7 +273,7 @@ class _Training:
                 }
         self.progress = checkpoint.progress
         self.best = {name: tensor.to(device) for name, tensor in checkpoint.best.items()}
-        set_random_states(checkpoint.random)
+        randomness.put_back(checkpoint.random)
 
     def _moments(self) -> dict[str, dict[str, Tensor]]:
         state = self.optimizer.state
@@ -297,16 +298,3 @@ def _tensors(batch: Sequence[Encoded], device: torch.device) -> tuple[Tensor, Te
         torch.tensor(filled["ids"], device=device),
         torch.tensor(filled["supervised"], device=device),
     )
-
-
-def random_states(device: torch.device) -> dict[str, Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    return states
-
-
-def set_random_states(states: dict[str, Tensor]) -> None:
-    torch.set_rng_state(states["cpu"])
-    if "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"])

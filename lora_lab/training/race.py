@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from lora_lab.errors import LabError
-from lora_lab.training import loop
+from lora_lab.training import loop, randomness
 from lora_lab.training.checkpoint import Checkpoint, Progress
 from lora_lab.training.loop import Job, Outcome, Watch
 
@@ -71,16 +71,16 @@ class _Runner:
 
     def __init__(self, arm: Arm):
         self.device = arm.device
-        outside = loop.random_states(self.device)
+        outside = randomness.states(self.device)
         torch.manual_seed(arm.seed)
         start = arm.make()
         self.training = loop.stepping(start.job, start.watch, start.resume)
-        self.random = loop.random_states(self.device)
-        loop.set_random_states(outside)
+        self.random = randomness.states(self.device)
+        randomness.put_back(outside)
 
     def step(self) -> News:
-        outside = loop.random_states(self.device)
-        loop.set_random_states(self.random)
+        outside = randomness.states(self.device)
+        randomness.put_back(self.random)
         try:
             return next(self.training)
         except StopIteration as end:
@@ -88,5 +88,5 @@ class _Runner:
         except LabError as error:
             return error
         finally:
-            self.random = loop.random_states(self.device)
-            loop.set_random_states(outside)
+            self.random = randomness.states(self.device)
+            randomness.put_back(outside)
